@@ -1,0 +1,113 @@
+"""The steps of the backup journey: what each may do and why, how long it may take, how much memory it has."""
+
+from infra.grants import POINTS, RUNS, StepGrants
+from infra.step import Step
+
+# 1,769 MB is one whole vCPU: inside the write stop no thread may wait for a share of one.
+WHOLE_CPU_MB = 1769
+
+
+def _acquire_lock(may: StepGrants) -> None:
+    may.read_cluster_parameters()  # the run keeps the configuration that it starts with
+    may.use_catalog("GetItem", "PutItem", "UpdateItem")  # take the lock, recognise a duplicate start
+    may.read_vault(RUNS)  # a repeated call finds what the first one wrote
+    may.write_vault(RUNS)
+
+
+def _discover_cluster(may: StepGrants) -> None:
+    may.describe("ec2:DescribeInstances", "ssm:DescribeInstanceInformation", sid="FindInstances")
+    may.send("survey")
+    may.use_catalog("GetItem")  # is the lock still this run's?
+    may.read_vault(RUNS)
+    may.write_vault(RUNS)
+
+
+def _plan_backup(may: StepGrants) -> None:
+    may.describe("ec2:DescribeVolumes")
+    may.use_catalog("GetItem", "Query")  # the lock; slowest cuts of earlier runs
+    may.read_vault(RUNS)
+    may.write_vault(RUNS)
+
+
+def _stop_writes(may: StepGrants) -> None:
+    may.send("stop-writes", "resume-writes")  # no-go: tombstones for hosts that were armed
+    may.use_catalog("GetItem", "UpdateItem")  # the lock and its busy_until
+    may.read_vault(RUNS)
+    may.write_vault(RUNS)
+
+
+def _cut_snapshots(may: StepGrants) -> None:
+    may.cut_snapshots()
+    may.describe("ec2:DescribeInstances", "ec2:DescribeSnapshots")  # warm the connections; look up a doubtful answer
+    may.use_catalog("GetItem", "UpdateItem")  # the lock and its busy_until
+    may.read_vault(RUNS)
+    may.write_vault(RUNS)
+
+
+def _resume_writes(may: StepGrants) -> None:
+    may.send("resume-writes")
+    may.use_catalog("GetItem")
+    may.read_vault(RUNS)
+    may.write_vault(RUNS)
+
+
+def _tag_snapshots(may: StepGrants) -> None:
+    may.tag_our_snapshots()
+    may.use_catalog("GetItem")
+    may.read_vault(RUNS)
+
+
+def _capture_metadata(may: StepGrants) -> None:
+    may.send("capture")
+    may.use_catalog("GetItem")
+    may.read_vault(RUNS, POINTS)  # POINTS: HeadObject shows what a host has uploaded
+    may.write_vault(RUNS, POINTS)  # POINTS: presigned PUTs carry the rights of this role
+
+
+def _check_snapshots(may: StepGrants) -> None:
+    may.describe("ec2:DescribeSnapshots")
+    may.read_vault(RUNS)
+    may.write_vault(RUNS)
+
+
+def _verify_point(may: StepGrants) -> None:
+    may.describe("ec2:DescribeSnapshots")
+    may.read_vault(RUNS, POINTS)
+    may.write_vault(RUNS)
+
+
+def _commit_point(may: StepGrants) -> None:
+    may.use_catalog("GetItem", "PutItem", "UpdateItem")  # the lock, the index of points, the run's durations
+    may.read_vault(RUNS, POINTS)
+    may.write_vault(POINTS)  # evidence, then the manifest: written last and once
+
+
+def _release_lock(may: StepGrants) -> None:
+    may.use_catalog("GetItem", "UpdateItem")
+    may.read_vault(RUNS)
+
+
+def _abandon_point(may: StepGrants) -> None:
+    may.send("resume-writes")  # before anything else: no write stop outlives its run
+    may.describe("ec2:DescribeSnapshots")  # snapshots are found by their run, not by what the run remembers
+    may.delete_our_snapshots()
+    may.use_catalog("GetItem", "PutItem", "UpdateItem")
+    may.read_vault(RUNS, POINTS)
+    may.write_vault(RUNS, POINTS)  # POINTS: it competes with CommitPoint for the manifest's key
+
+
+BACKUP = (
+    Step("AcquireLock", _acquire_lock),
+    Step("DiscoverCluster", _discover_cluster),
+    Step("PlanBackup", _plan_backup),
+    Step("StopWrites", _stop_writes, timeout_s=180, memory_mb=WHOLE_CPU_MB),
+    Step("CutSnapshots", _cut_snapshots, timeout_s=210, memory_mb=WHOLE_CPU_MB),
+    Step("ResumeWrites", _resume_writes, timeout_s=120, memory_mb=WHOLE_CPU_MB),
+    Step("TagSnapshots", _tag_snapshots),
+    Step("CaptureMetadata", _capture_metadata),
+    Step("CheckSnapshots", _check_snapshots),
+    Step("VerifyPoint", _verify_point),
+    Step("CommitPoint", _commit_point),
+    Step("ReleaseLock", _release_lock),
+    Step("AbandonPoint", _abandon_point, timeout_s=240),
+)

@@ -1,0 +1,139 @@
+"""What the operator may say in clusters.yaml, typed and checked; each refusal says what to write instead."""
+
+import re
+import zoneinfo
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from infra.schedule_expression import wrong_with_schedule
+
+# The machine's own TimeoutSeconds ends a run that waits for snapshots longer than this (a test compares them).
+LONGEST_SNAPSHOT_DEADLINE_S = 86_400
+
+
+def _matching(pattern: str, remedy: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"{value!r} does not fit; {remedy}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _time_zone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise ValueError(f"{value!r} is no IANA time zone; write for example Europe/Berlin or UTC")
+    return value
+
+
+def _expression(value: str) -> str:
+    if wrong := wrong_with_schedule(value):
+        raise ValueError(wrong)
+    return value
+
+
+# The name goes into recovery point ids, S3 keys, SSM parameter and schedule names (64 characters at most).
+ClusterName = Annotated[
+    str, _matching(r"[a-z][a-z0-9-]{0,39}", "use a-z, 0-9 and -, a letter first, 40 characters at most")
+]
+# EC2 filters and IAM take * and ? as wildcards, so a tag that holds one would select more than it says.
+TagKey = Annotated[str, _matching(r"[\w .:/=+@-]{1,128}", "write the key of an EC2 tag (no wildcards)")]
+TagValue = Annotated[str, _matching(r"[\w .:/=+@-]{1,256}", "write the value of an EC2 tag (no wildcards)")]
+Namespace = Annotated[str, _matching(r"[\w$-]{1,31}", "write an Aerospike namespace name")]
+Email = Annotated[str, _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "write an e-mail address such as sre@example.com")]
+RoleArn = Annotated[
+    str,
+    _matching(r"arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+", "write arn:aws:iam::<account>:role/<name>"),
+]
+KeyArn = Annotated[
+    str,
+    _matching(
+        r"arn:aws[\w-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+",
+        "write arn:aws:kms:<region>:<account>:key/<id> (an alias can move, so it is not taken)",
+    ),
+]
+SubnetId = Annotated[str, _matching(r"subnet-[0-9a-f]{8,17}", "write subnet-<hex digits>")]
+
+
+class Section(BaseModel):
+    """A mapping of the file: fixed once read, and nothing in it goes unread."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Tag(Section):
+    """The EC2 tag that selects the nodes of a cluster."""
+
+    key: TagKey
+    value: TagValue
+
+
+class Schedule(Section):
+    """When EventBridge Scheduler starts a backup."""
+
+    expression: Annotated[str, AfterValidator(_expression)]
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+
+
+class WriteStop(Section):
+    """How long writers may have to wait, and how far ahead the hosts are armed (design §4)."""
+
+    lead_s: int = Field(default=60, ge=5, le=120)
+    lease_s: int = Field(default=20, ge=2, le=60)
+    budget_s: int = Field(default=10, ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _budget_ends_before_the_lease(self) -> Self:
+        if self.budget_s > self.lease_s:
+            raise ValueError(
+                f"budget_s {self.budget_s} outlasts lease_s {self.lease_s}, after which every host undoes its write "
+                f"stop; set budget_s to {self.lease_s} or less, or lease_s to {self.budget_s} or more (60 at most)"
+            )
+        return self
+
+
+class Notifications(Section):
+    """Who hears of executions that did not succeed."""
+
+    emails: tuple[Email, ...] = ()
+
+
+class Cluster(Section):
+    """One Aerospike cluster and how it is backed up."""
+
+    tag: Tag
+    schedule: Schedule | None = None
+    consistency: Literal["cluster", "node", "crash"] = "cluster"
+    shortfall: Literal["abort", "degrade"] = "abort"
+    write_stop: WriteStop = WriteStop()
+    snapshot_deadline_s: int = Field(default=14_400, ge=60, le=LONGEST_SNAPSHOT_DEADLINE_S)
+    not_saved: tuple[Namespace, ...] = ()
+    instance_roles: tuple[RoleArn, ...] = ()
+    kms_keys: tuple[KeyArn, ...] = ()
+    subnets: tuple[SubnetId, ...] = ()
+
+    def parameter(self, name: str) -> dict[str, Any]:
+        """Shape what the Lambdas read from the SSM parameter ``/aerokeep/clusters/<name>``."""
+        told = {"tag", "consistency", "shortfall", "write_stop", "snapshot_deadline_s", "not_saved", "kms_keys"}
+        return {"name": name, **self.model_dump(mode="json", include=told)}
+
+
+class Config(Section):
+    """The whole file."""
+
+    notifications: Notifications = Notifications()
+    clusters: dict[ClusterName, Cluster] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _no_node_in_two_clusters(self) -> Self:
+        owner: dict[Tag, str] = {}
+        for name, cluster in self.clusters.items():
+            if (other := owner.setdefault(cluster.tag, name)) != name:
+                raise ValueError(
+                    f"clusters {other} and {name} have the same tag {cluster.tag.key}={cluster.tag.value}; "
+                    f"give each cluster a tag of its own"
+                )
+        return self

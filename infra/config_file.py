@@ -1,0 +1,136 @@
+"""Read clusters.yaml, and report every mistake in it at once: file, line, field and remedy."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from infra.config import Config
+
+Place = tuple[str | int, ...]
+
+_WHOLE_NUMBER = "{input!r} is no whole number; write one"
+_MAPPING = "{input!r} is no mapping; write fields below it ({fields})"
+_REMEDIES = {  # by pydantic's type of error
+    "missing": "is missing; add it",
+    "literal_error": "{input!r} is not one of the choices; write {expected}",
+    "too_short": "is empty; add at least one entry",
+    "int_type": _WHOLE_NUMBER,
+    "int_parsing": _WHOLE_NUMBER,
+    "int_from_float": _WHOLE_NUMBER,
+    "greater_than_equal": "{input!r} is too small; write {ge} or more",
+    "less_than_equal": "{input!r} is too large; write {le} or less",
+    "string_type": "{input!r} is no text; put it in quotes",
+    "tuple_type": "{input!r} is no list; write [a, b] or one `- entry` a line",
+    "model_type": _MAPPING,
+    "model_attributes_type": _MAPPING,
+    "dict_type": "{input!r} is no mapping; write one name a line, and its fields below it",
+}
+
+
+class ConfigError(Exception):
+    """Every mistake of one file, a line each; the message is for the operator as it is."""
+
+    def __init__(self, path: Path, mistakes: list[str]) -> None:
+        many = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
+        super().__init__("\n".join([f"{path}: {many}", *(f"  {path.name}:{mistake}" for mistake in mistakes)]))
+
+
+def read_config(path: Path) -> Config:
+    """Read and check the operator's file.
+
+    Raises:
+        ConfigError: with every mistake found, in the order of the file.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(path, [f" cannot be read ({error.strerror}); create it from the README's example"]) from error
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(path, [f"{mark.line + 1 if mark else 1}: is not YAML: {said}; correct this line"]) from error
+    mistakes = list(_keys_given_twice(root, ()))
+    try:
+        config = Config.model_validate(document if document is not None else {})
+    except ValidationError as error:
+        mistakes += [_mistake(root, detail) for detail in error.errors(include_url=False)]
+    if mistakes:
+        raise ConfigError(path, [f"{line}: {said}" for line, said in sorted(mistakes)])
+    return config
+
+
+def _mistake(root: yaml.Node | None, detail: ErrorDetails) -> tuple[int, str]:
+    place = tuple(part for part in detail["loc"] if part != "[key]")
+    field = ".".join(str(part) for part in place) or "the whole file"
+    return _line(root, place), f"{field}: {_remedy(detail, place)}"
+
+
+def _remedy(detail: ErrorDetails, place: Place) -> str:
+    kind = detail["type"]
+    context: dict[str, Any] = detail.get("ctx", {})
+    if kind == "value_error":  # raised in infra/config.py, where each message says what to write
+        return str(context["error"])
+    if kind == "extra_forbidden":
+        known = _fields_at(place[:-1])
+        near = difflib.get_close_matches(str(place[-1]), known, n=1)
+        return f"is not known; {f'did you mean {near[0]}?' if near else 'remove it, or use'} ({', '.join(known)})"
+    values = {"input": detail["input"], "fields": ", ".join(_fields_at(place)), **context}
+    return _REMEDIES.get(kind, detail["msg"] + "; see the comments in clusters.yaml").format_map(values)
+
+
+def _fields_at(place: Place) -> list[str]:
+    """Name the fields that the section at ``place`` knows."""
+    model: type[BaseModel] = Config
+    for part in place:
+        if part in model.model_fields:  # a cluster's name is no field: what stands below it is still a Cluster
+            model = next(_models_in(model.model_fields[str(part)].annotation), model)
+    return sorted(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - annotations have no common type
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)
+
+
+def _line(root: yaml.Node | None, place: Place) -> int:
+    """Find the line (from 1) of the deepest part of ``place`` that the file holds."""
+    node, line = root, 1
+    for part in place:
+        match node:
+            case yaml.MappingNode():
+                pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            case yaml.SequenceNode() if isinstance(part, int) and part < len(node.value):
+                pair = (node.value[part], node.value[part])
+            case _:
+                pair = None
+        if pair is None:
+            return line
+        line, node = pair[0].start_mark.line + 1, pair[1]
+    return line
+
+
+def _keys_given_twice(node: yaml.Node | None, place: Place) -> Iterator[tuple[int, str]]:
+    """YAML lets the last of two equal keys win silently, so a cluster written twice would vanish."""
+    if isinstance(node, yaml.SequenceNode):
+        for index, entry in enumerate(node.value):
+            yield from _keys_given_twice(entry, (*place, index))
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: dict[str, int] = {}
+    for key, value in node.value:
+        here = (*place, str(key.value))
+        line = key.start_mark.line + 1
+        if (first := seen.setdefault(str(key.value), line)) != line:
+            yield line, f"{'.'.join(map(str, here))}: stands already in line {first}; remove one of the two"
+        yield from _keys_given_twice(value, here)

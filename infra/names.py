@@ -1,0 +1,10 @@
+"""Fixed names that stacks, roles and Lambdas must spell alike."""
+
+PREFIX = "aerokeep"
+PARAMETERS = "/aerokeep/clusters"
+"""SSM parameters below it hold each cluster's configuration."""
+DOCUMENT_PREFIX = "aerokeep-"
+"""SSM document of a host verb: prefix + verb."""
+CLUSTER_TAG = "aerokeep:cluster"
+RUN_TAG = "aerokeep:run"
+"""On every snapshot from its creation; what lacks it is not ours to tag or delete."""
