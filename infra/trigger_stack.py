@@ -60,7 +60,9 @@ class TriggerStack(cdk.Stack):
             retention_period=cdk.Duration.days(14),
         )
         acknowledge(unstarted, ["AwsSolutions-SQS3"], reason="It is the dead-letter queue of the schedules.")
-        group = scheduler.ScheduleGroup(self, "Schedules", schedule_group_name=PREFIX)
+        group = scheduler.ScheduleGroup(
+            self, "Schedules", schedule_group_name=PREFIX, removal_policy=cdk.RemovalPolicy.DESTROY
+        )
         # The group's name as text: its Arn attribute would make role and group wait for each other.
         group_arn = self.format_arn(service="scheduler", resource="schedule-group", resource_name=PREFIX)
         role = iam.Role(
