@@ -1,0 +1,187 @@
+"""EC2: instances by tag, the cut, and the snapshots of a run."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+from aerokeep.aws.clients import client
+from aerokeep.aws.errors import code_of, translated
+from aerokeep.model.cluster import Tag
+from aerokeep.model.instance import AttachedVolume, Instance
+from aerokeep.model.plan import NodePlan
+from aerokeep.model.recovery_point import Snapshot, SnapshotState
+
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
+    from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, SnapshotTypeDef
+
+_LIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
+_SPEC_FIELDS = (
+    "InstanceType ImageId KeyName SubnetId VpcId PrivateIpAddress IamInstanceProfile Placement "
+    "NetworkInterfaces SecurityGroups Tags EbsOptimized MetadataOptions BlockDeviceMappings"
+).split()
+
+
+class Instances:
+    """The instances of a cluster as EC2 sees them."""
+
+    def __init__(self, ec2: "EC2Client") -> None:
+        self._ec2 = ec2
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Built once per container."""
+        return cls(client("ec2"))
+
+    def of_tag(self, tag: Tag) -> list[Instance]:
+        """Every instance with the tag that is not gone, with its volumes; terminated ones don't count."""
+        filters: list[FilterTypeDef] = [
+            {"Name": f"tag:{tag.key}", "Values": [tag.value]},
+            {"Name": "instance-state-name", "Values": list(_LIVE)},
+        ]
+        with translated("DescribeInstances"):
+            pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
+            found = [i for page in pages for r in page["Reservations"] for i in r.get("Instances", [])]
+        volumes = self._volumes([str(instance["InstanceId"]) for instance in found])
+        return [_instance(instance, volumes.get(str(instance["InstanceId"]), {})) for instance in found]
+
+    def _volumes(self, instance_ids: list[str]) -> dict[str, dict[str, AttachedVolume]]:
+        if not instance_ids:
+            return {}
+        by_instance: dict[str, dict[str, AttachedVolume]] = {}
+        with translated("DescribeVolumes"):
+            pages = self._ec2.get_paginator("describe_volumes").paginate(
+                Filters=[{"Name": "attachment.instance-id", "Values": instance_ids}]
+            )
+            for volume in (volume for page in pages for volume in page["Volumes"]):
+                for attachment in volume.get("Attachments", []):
+                    by_instance.setdefault(str(attachment.get("InstanceId")), {})[str(volume["VolumeId"])] = (
+                        AttachedVolume(
+                            volume_id=str(volume["VolumeId"]),
+                            device=str(attachment.get("Device")),
+                            size_gib=int(volume["Size"]),
+                            encrypted=bool(volume.get("Encrypted")),
+                            kms_key_id=volume.get("KmsKeyId"),
+                        )
+                    )
+        return by_instance
+
+
+def _instance(raw: "InstanceTypeDef", volumes: dict[str, AttachedVolume]) -> Instance:
+    fields: Mapping[str, Any] = raw
+    return Instance(
+        instance_id=str(raw["InstanceId"]),
+        state=str(raw["State"]["Name"]),
+        private_ip=str(raw.get("PrivateIpAddress", "")),
+        root_device=str(raw.get("RootDeviceName", "")),
+        volumes=volumes,
+        spec={name: fields[name] for name in _SPEC_FIELDS if name in fields},
+    )
+
+
+class DoubtfulCutError(Exception):
+    """No clear answer came: the set may or may not exist. Look up by tag; never call again blindly."""
+
+
+class RefusedCutError(Exception):
+    """AWS said no: there is no set."""
+
+
+class Cutter:
+    """CreateSnapshots: one attempt, since it has no ClientToken and a second call makes a second set (aws.md §0.1)."""
+
+    def __init__(self, ec2: "EC2Client") -> None:
+        self._ec2 = ec2
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Built once per container."""
+        return cls(client("ec2", attempts=1, read_timeout_s=20))
+
+    def warm(self, instance_id: str) -> None:
+        """Open a connection and sign one call, so that the cut itself waits for neither."""
+        with translated("DescribeInstances"):
+            self._ec2.describe_instances(InstanceIds=[instance_id])
+
+    def cut(self, node: NodePlan, *, tags: Mapping[str, str]) -> dict[str, str]:
+        """Cut all planned volumes of one instance at one instant → volume id → snapshot id.
+
+        Raises:
+            DoubtfulCutError: timeout, broken connection, throttle or server fault.
+            RefusedCutError: any other answer of AWS.
+
+        """
+        try:
+            reply = self._ec2.create_snapshots(
+                InstanceSpecification={
+                    "InstanceId": node.instance_id,
+                    "ExcludeBootVolume": node.exclude_boot,
+                    "ExcludeDataVolumeIds": list(node.exclude_volume_ids),
+                },
+                Description=f"Aerokeep {tags.get('aerokeep:point', '')}",
+                TagSpecifications=[{"ResourceType": "snapshot", "Tags": _tag_list(tags)}],
+            )
+        except ClientError as error:
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            if status >= 500:  # noqa: PLR2004 - HTTP: the server does not know either
+                raise DoubtfulCutError(f"{code_of(error)}: {error}") from error
+            raise RefusedCutError(f"{code_of(error)}: {error}") from error
+        except HTTPClientError as error:
+            raise DoubtfulCutError(str(error)) from error
+        return {str(s["VolumeId"]): str(s["SnapshotId"]) for s in reply["Snapshots"]}
+
+
+class Snapshots:
+    """The snapshots of runs and points, found by our tags."""
+
+    def __init__(self, ec2: "EC2Client") -> None:
+        self._ec2 = ec2
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Built once per container."""
+        return cls(client("ec2"))
+
+    def of_run(self, run_id: str) -> list[Snapshot]:
+        """All snapshots that carry the run's tag; paged, always filtered (a bare Describe has a smaller bucket)."""
+        with translated("DescribeSnapshots"):
+            pages = self._ec2.get_paginator("describe_snapshots").paginate(
+                OwnerIds=["self"],
+                Filters=[{"Name": "tag:aerokeep:run", "Values": [run_id]}],
+                PaginationConfig={"PageSize": 200},
+            )
+            return [_snapshot(raw) for page in pages for raw in page["Snapshots"]]
+
+    def tag(self, snapshot_ids: Iterable[str], tags: Mapping[str, str]) -> None:
+        """Add tags; the same tags again change nothing."""
+        with translated("CreateTags"):
+            self._ec2.create_tags(Resources=sorted(snapshot_ids), Tags=_tag_list(tags))
+
+    def delete(self, snapshot_id: str) -> None:
+        """Delete one snapshot; one that is gone already counts as deleted."""
+        with translated("DeleteSnapshot"):
+            try:
+                self._ec2.delete_snapshot(SnapshotId=snapshot_id)
+            except ClientError as error:
+                if code_of(error) != "InvalidSnapshot.NotFound":
+                    raise
+
+
+def _snapshot(raw: "SnapshotTypeDef") -> Snapshot:
+    return Snapshot(
+        id=str(raw["SnapshotId"]),
+        volume_id=str(raw["VolumeId"]),
+        state=SnapshotState(raw["State"]),
+        progress_percent=int(str(raw.get("Progress") or "0").rstrip("%") or 0),
+        size_gib=int(raw["VolumeSize"]),
+        encrypted=bool(raw.get("Encrypted")),
+        kms_key_id=raw.get("KmsKeyId"),
+        started_at=raw["StartTime"],
+        state_message=raw.get("StateMessage"),
+        tags={str(tag.get("Key")): str(tag.get("Value")) for tag in raw.get("Tags", [])},
+    )
+
+
+def _tag_list(tags: Mapping[str, str]) -> Any:  # noqa: ANN401 - TypedDicts of two sorts take the same list
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

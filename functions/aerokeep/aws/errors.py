@@ -1,0 +1,58 @@
+"""One table from AWS error codes to our five classes; an unknown code is re-raised unchanged."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
+
+from aerokeep.model.errors import AerokeepError, ConflictError, RejectedError, TransientError
+
+_CLASSES: dict[str, type[AerokeepError]] = {
+    # Throttles and passing faults (aws.md §A3, §C4)
+    "RequestLimitExceeded": TransientError,
+    "Throttling": TransientError,
+    "ThrottlingException": TransientError,
+    "ProvisionedThroughputExceededException": TransientError,
+    "SnapshotCreationPerVolumeRateExceeded": TransientError,
+    "ConcurrentSnapshotLimitExceeded": TransientError,
+    "PendingSnapshotLimitExceeded": TransientError,
+    "InternalError": TransientError,
+    "InternalServerError": TransientError,
+    "InternalFailure": TransientError,
+    "ServiceUnavailable": TransientError,
+    "Unavailable": TransientError,
+    "SlowDown": TransientError,
+    "RequestTimeout": TransientError,
+    "503": TransientError,
+    "500": TransientError,
+    # What can never succeed as asked
+    "InvalidInstanceId": RejectedError,
+    "InvalidInstanceID.NotFound": RejectedError,
+    "InvalidDocument": RejectedError,
+    "InvalidParameters": RejectedError,
+    "SnapshotLimitExceeded": RejectedError,
+    # Somebody else was first
+    "ConditionalCheckFailedException": ConflictError,
+    "PreconditionFailed": ConflictError,
+    "ConditionalRequestConflict": TransientError,
+}
+
+
+def code_of(error: ClientError) -> str:
+    """The error code as AWS spells it."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Turn what boto3 raises inside into one of our classes, named by ``action`` and AWS's code."""
+    try:
+        yield
+    except ClientError as error:
+        known = _CLASSES.get(code_of(error))
+        if known is None:
+            raise
+        message = error.response.get("Error", {}).get("Message", "")
+        raise known(f"aws_{code_of(error)}: {action}: {message}") from error
+    except (EndpointConnectionError, ConnectTimeoutError, HTTPClientError) as error:
+        raise TransientError(f"aws_unreachable: {action}: {error}") from error

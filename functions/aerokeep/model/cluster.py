@@ -1,0 +1,51 @@
+"""What the operator configured for one cluster: a row of clusters.yaml, as the synth wrote it to SSM."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from aerokeep.model.consistency import Consistency, Shortfall
+from aerokeep.model.wire import Wire
+
+ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+LONGEST_LEAD_S = 120
+LONGEST_LEASE_S = 60
+
+
+class Tag(Wire):
+    """The EC2 tag that selects the nodes of a cluster."""
+
+    key: str = Field(min_length=1)
+    value: str = Field(min_length=1)
+
+
+class WriteStop(Wire):
+    """How long writes may be stopped and how far ahead a stop is scheduled; hosts refuse more than these bounds."""
+
+    lead_s: float = Field(default=60, gt=0, le=LONGEST_LEAD_S)
+    """From the command to T0: SSM must have reached every node by half of it."""
+    lease_s: float = Field(default=20, gt=0, le=LONGEST_LEASE_S)
+    """From T0 to T1, when every host undoes its own write stop."""
+    budget_s: float = Field(default=10, gt=0, le=LONGEST_LEASE_S)
+    """How long the operator accepts writes to be stopped; measured against it, and a bound on the cut."""
+
+    @model_validator(mode="after")
+    def _budget_fits_lease(self) -> Self:
+        if self.budget_s > self.lease_s:
+            raise ValueError(f"budget_s ({self.budget_s:g}) must not exceed lease_s ({self.lease_s:g})")
+        return self
+
+
+class ClusterConfig(Wire):
+    """One cluster; source: the SSM parameter ``/aerokeep/clusters/<name>``."""
+
+    name: ClusterName
+    tag: Tag
+    consistency: Consistency = Consistency.CLUSTER
+    shortfall: Shortfall = Shortfall.ABORT
+    write_stop: WriteStop = WriteStop()
+    snapshot_deadline_s: float = Field(default=14_400, gt=0)
+    """How long snapshots may stay pending before the point is given up."""
+    not_saved: tuple[str, ...] = ()
+    """Namespaces in memory without persistence that the operator knows are not in any recovery point."""
+    kms_keys: tuple[str, ...] = ()

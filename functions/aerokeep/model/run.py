@@ -1,0 +1,68 @@
+"""One run of a journey: who asked, under which lock, and what it makes."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
+
+from aerokeep.model.cluster import ClusterName
+from aerokeep.model.consistency import Consistency, Shortfall
+from aerokeep.model.wire import Instant, Wire
+
+PointId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}-\d{8}T\d{6}Z$")]
+_POINT_ID = re.compile(r"^(?P<cluster>[a-z][a-z0-9-]{0,39})-(?P<at>\d{8}T\d{6}Z)$")
+
+
+class BackupRequest(Wire):
+    """The execution input of ``backup``."""
+
+    cluster: ClusterName
+    scheduled_time: Instant | None = None
+    """From the Scheduler: the same scheduled time twice makes one recovery point."""
+    consistency: Consistency | None = None
+    """Overrides the cluster's setting for this run."""
+    shortfall: Shortfall | None = None
+    """Overrides the cluster's setting for this run."""
+
+
+class RunRef(Wire):
+    """All that a state carries: the rest stands in the vault under ``runs/<run_id>/``."""
+
+    cluster: ClusterName
+    journey: str
+    run_id: PointId
+    epoch: int
+    """The lock's fencing number, checked before every mutating call."""
+    execution: str
+    started_at: Instant
+
+    @property
+    def point_id(self) -> str:
+        """A backup's run and the recovery point it makes have one name."""
+        return self.run_id
+
+
+class Failure(Wire):
+    """The error that a state machine caught, as Step Functions spells it."""
+
+    Error: str
+    Cause: str = ""
+
+
+class ExecutionRef(Wire):
+    """What the first and the last state know: the raw input and the execution they belong to."""
+
+    request: dict[str, Any]
+    execution: str
+
+
+def point_id(cluster: str, at: datetime) -> str:
+    """``<cluster>-<UTC yyyymmddThhmmssZ>``: sortable, and the same for the same scheduled time."""
+    return f"{cluster}-{at:%Y%m%dT%H%M%SZ}"
+
+
+def point_time(point: str) -> str | None:
+    """The time part of a point id, or None for something that is no point id."""
+    found = _POINT_ID.match(point)
+    return found["at"] if found else None

@@ -1,0 +1,35 @@
+"""When the write stop begins, when the cut is due, and when every host ends it by itself."""
+
+from datetime import datetime, timedelta
+
+from aerokeep.model.cluster import WriteStop
+from aerokeep.model.plan import Window
+
+PLANNED_FLUSH_S = 1.0
+"""From T0 to flushed and frozen on a healthy host: 0.3 s for all guards to be set, 0.25-0.4 s flush proof, 0.07 s freeze
+(measured-asd-8.1.2.md: fsfreeze 58-73 ms). A host that takes longer costs the label, never the data."""
+CUT_MARGIN_S = 1.0
+"""A cut is not requested later than this before T1: its answer must come while writes are still stopped."""
+
+
+def plan_window(settings: WriteStop, *, now: datetime, token: str) -> Window:
+    """Lay the window ``lead_s`` ahead of ``now``.
+
+    The lease is cut to the operator's budget plus the margin where it is longer: a lease that nobody may use up
+    would only prolong the harm of a controller that vanished.
+    """
+    start = now + timedelta(seconds=settings.lead_s)
+    end = start + timedelta(seconds=min(settings.lease_s, settings.budget_s + CUT_MARGIN_S))
+    return Window(
+        token=token,
+        start_at=start,
+        cut_at=start + timedelta(seconds=PLANNED_FLUSH_S),
+        cut_deadline=end - timedelta(seconds=CUT_MARGIN_S),
+        end_at=end,
+        go=True,
+    )
+
+
+def decision_time(window: Window, *, now: datetime) -> datetime:
+    """Halfway to T0: who is armed then decides between go and no-go."""
+    return window.start_at - (window.start_at - now) / 2

@@ -1,0 +1,96 @@
+"""State ``AcquireLock``: check the input, name the recovery point, and take the cluster's lock."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from aerokeep.aws.catalog import Catalog
+from aerokeep.aws.ssm import Configurations
+from aerokeep.aws.vault import Runs
+from aerokeep.model.cluster import ClusterConfig
+from aerokeep.model.errors import ConflictError, RejectedError
+from aerokeep.model.run import BackupRequest, RunRef, point_id
+from aerokeep.model.wire import Instant, Wire
+from aerokeep.steps.step import describe, step
+
+
+class Input(Wire):
+    """What Step Functions knows at the start."""
+
+    request: dict[str, Any]
+    """The execution input, still unchecked."""
+    execution: str
+    started_at: Instant
+
+
+class Output(Wire):
+    """A run to go on with, or the news that there is nothing to do."""
+
+    run: RunRef
+    duplicate: bool
+    """The same recovery point was begun by another execution: this one ends as a success that did nothing."""
+
+
+class Order(Wire):
+    """The configuration that this run keeps, whatever is deployed while it goes on."""
+
+    request: BackupRequest
+    config: ClusterConfig
+
+
+def run(request: Input, *, configurations: Configurations, catalog: Catalog, runs: Runs) -> Output:
+    """Take the lock after everything that can be refused was refused.
+
+    Raises:
+        RejectedError: an unknown cluster, or an unknown or wrong field.
+        ConflictError: another execution holds the cluster.
+
+    """
+    order = parse_request(request.request)
+    config = configurations.of_cluster(order.cluster)
+    wanted = new_run(order, execution=request.execution, started_at=request.started_at)
+    if _begun_by_another(wanted, catalog):
+        return Output(run=wanted, duplicate=True)
+    try:
+        held = catalog.acquire(wanted)
+    except ConflictError:
+        holder = catalog.lock(wanted.cluster)
+        if holder is not None and holder.run_id == wanted.run_id and holder.execution != wanted.execution:
+            return Output(run=wanted, duplicate=True)
+        raise
+    if not catalog.announce(held):
+        catalog.release(held)
+        return Output(run=wanted, duplicate=True)
+    runs.write(held, "order", Order(request=order, config=config))
+    return Output(run=held, duplicate=False)
+
+
+def parse_request(raw: dict[str, Any]) -> BackupRequest:
+    """The execution input, or a refusal that names each wrong field."""
+    try:
+        return BackupRequest.model_validate(raw)
+    except ValidationError as error:
+        known = ", ".join(BackupRequest.model_fields)
+        raise RejectedError(f"bad_input: {describe(error)} (known fields: {known})") from error
+
+
+def new_run(order: BackupRequest, *, execution: str, started_at: datetime) -> RunRef:
+    """The run that this request means: named by its scheduled time, else by the execution's start."""
+    at = order.scheduled_time or started_at
+    return RunRef(
+        cluster=order.cluster,
+        journey="backup",
+        run_id=point_id(order.cluster, at),
+        epoch=0,
+        execution=execution,
+        started_at=started_at,
+    )
+
+
+def _begun_by_another(run: RunRef, catalog: Catalog) -> bool:
+    entry = catalog.point(run.cluster, run.point_id)
+    return entry is not None and entry["execution"] != run.execution
+
+
+handler = step(run)

@@ -1,0 +1,144 @@
+"""State ``CutSnapshots``: one CreateSnapshots per node, all nodes at once, inside the window or not at all."""
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from aerokeep.aws.catalog import Catalog
+from aerokeep.aws.ec2 import Cutter, DoubtfulCutError, RefusedCutError, Snapshots
+from aerokeep.aws.vault import Runs
+from aerokeep.model.errors import NotReadyError
+from aerokeep.model.plan import BackupPlan, NodePlan, Window
+from aerokeep.model.recovery_point import Cut, NodeCut
+from aerokeep.model.run import RunRef
+from aerokeep.model.wire import Instant, Wire
+from aerokeep.steps.step import Clock, logger, step
+
+BUSY_S = 60
+"""How long after its last instant this function may still be waiting for answers of AWS."""
+LOOKUP_TRIES = 5
+"""A set that was just made may not be listed yet; looks are a second apart."""
+
+
+class Output(Wire):
+    """What was cut; the ids stand in the vault."""
+
+    snapshots: int
+    spread_s: float
+    """From the first request to the last response."""
+
+
+class Uncut(Wire):
+    """A node without a clear answer."""
+
+    instance_id: str
+    requested_at: Instant
+    reason: str
+    doubtful: bool
+    """The set may exist all the same."""
+
+
+def run(  # noqa: PLR0913 - each collaborator is one service
+    request: RunRef, *, runs: Runs, catalog: Catalog, cutter: Cutter, snapshots: Snapshots, clock: Clock
+) -> Output:
+    """Warm up, wait for the planned instant, cut every node in parallel, and write down when.
+
+    Raises:
+        NotReadyError: too late for the window, cut already, or a node's cut failed. Nothing is retried here: two sets
+            would result, and a new try is a decision with a budget of its own.
+
+    """
+    plan = runs.read(request, "plan", BackupPlan)
+    window = runs.find(request, "window", Window) if plan.stop_writes else None
+    window = window if window is not None and window.go else None
+    catalog.require(request, busy_until=(window.end_at if window else clock()) + timedelta(seconds=BUSY_S))
+    if snapshots.of_run(request.run_id):
+        raise NotReadyError(f"already_cut: snapshots of run {request.run_id} exist: start a new backup")
+    outcomes = _cut_all(plan, request, cutter, clock, window)
+    cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
+    uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
+    for found in _look_up(plan, [u for u in uncut.values() if u.doubtful], request, snapshots, clock):
+        cuts[found.instance_id] = found
+        del uncut[found.instance_id]
+    if uncut:
+        raise NotReadyError(f"cut_failed: {'; '.join(f'{i}: {u.reason}' for i, u in sorted(uncut.items()))}")
+    cut = Cut(nodes=tuple(cuts[node.instance_id] for node in plan.nodes))
+    runs.write(request, "cut", cut)
+    spread_s = (cut.last_response - cut.first_request).total_seconds()
+    logger.info("snapshots cut", snapshots=len(cut.snapshot_ids), spread_s=spread_s)
+    return Output(snapshots=len(cut.snapshot_ids), spread_s=spread_s)
+
+
+def tags_of(request: RunRef) -> Mapping[str, str]:
+    """What every snapshot carries from its first moment: enough to find every orphan."""
+    return {
+        "aerokeep:cluster": request.cluster,
+        "aerokeep:point": request.point_id,
+        "aerokeep:run": request.run_id,
+    }
+
+
+def _cut_all(
+    plan: BackupPlan, request: RunRef, cutter: Cutter, clock: Clock, window: Window | None
+) -> list[NodeCut | Uncut]:
+    def cut(node: NodePlan) -> NodeCut | Uncut:
+        return _cut_node(node, request, cutter, clock, window.cut_deadline if window else None)
+
+    with ThreadPoolExecutor(max_workers=len(plan.nodes)) as pool:
+        list(pool.map(lambda node: cutter.warm(node.instance_id), plan.nodes))
+        while window is not None and (left_s := (window.cut_at - clock()).total_seconds()) > 0:
+            time.sleep(min(left_s, 0.5))
+        return list(pool.map(cut, plan.nodes))
+
+
+def _cut_node(
+    node: NodePlan, request: RunRef, cutter: Cutter, clock: Clock, deadline: datetime | None
+) -> NodeCut | Uncut:
+    requested_at = clock()
+
+    def uncut(reason: str, *, doubtful: bool = False) -> Uncut:
+        return Uncut(instance_id=node.instance_id, requested_at=requested_at, reason=reason, doubtful=doubtful)
+
+    if deadline is not None and requested_at > deadline:
+        return uncut(f"cut_late: {(requested_at - deadline).total_seconds():.1f} s past the window's last instant")
+    try:
+        taken = cutter.cut(node, tags=tags_of(request))
+    except RefusedCutError as error:
+        return uncut(str(error))
+    except DoubtfulCutError as error:
+        return uncut(str(error), doubtful=True)
+    return NodeCut(
+        instance_id=node.instance_id,
+        node_id=node.node_id,
+        requested_at=requested_at,
+        responded_at=clock(),
+        snapshots=taken,
+    )
+
+
+def _look_up(
+    plan: BackupPlan, doubtful: Sequence[Uncut], request: RunRef, snapshots: Snapshots, clock: Clock
+) -> list[NodeCut]:
+    """Find by tag the sets whose answers were lost; the time of the look-up is the only safe end of such a cut."""
+    nodes = {node.instance_id: node for node in plan.nodes}
+    found: dict[str, NodeCut] = {}
+    for _ in range(LOOKUP_TRIES if doubtful else 0):
+        by_volume = {snapshot.volume_id: snapshot.id for snapshot in snapshots.of_run(request.run_id)}
+        for uncut in doubtful:
+            node = nodes[uncut.instance_id]
+            if node.volume_ids <= by_volume.keys():
+                found[uncut.instance_id] = NodeCut(
+                    instance_id=node.instance_id,
+                    node_id=node.node_id,
+                    requested_at=uncut.requested_at,
+                    responded_at=clock(),
+                    snapshots={volume: by_volume[volume] for volume in node.volume_ids},
+                )
+        if len(found) == len(doubtful):
+            break
+        time.sleep(1)
+    return list(found.values())
+
+
+handler = step(run)

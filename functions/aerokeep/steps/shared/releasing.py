@@ -1,0 +1,12 @@
+"""Release a run's lock: the one way for the happy path and for abandonment."""
+
+from aerokeep.aws.catalog import Catalog
+from aerokeep.model.run import RunRef
+from aerokeep.steps.step import logger
+
+
+def release(run: RunRef, catalog: Catalog) -> bool:
+    """Let go of the cluster → False if another execution holds it (or nobody): then there is nothing of ours to release."""
+    released = catalog.release(run)
+    logger.info("lock released" if released else "lock was not ours", cluster=run.cluster, epoch=run.epoch)
+    return released

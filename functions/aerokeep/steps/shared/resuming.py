@@ -1,0 +1,72 @@
+"""Resume writes on every node of a plan and bring the evidence home: the one way in which a write stop is ended."""
+
+import time
+from datetime import datetime, timedelta
+
+from aerokeep.aws.ssm import CommandState, HostReply, Hosts
+from aerokeep.model.evidence import NodeEvidence
+from aerokeep.model.plan import BackupPlan, Window
+from aerokeep.model.run import RunRef
+from aerokeep.model.wire import Wire
+from aerokeep.steps.step import Clock, logger
+
+POLL_S = 0.5
+PATIENCE_S = 30
+"""How long after T1 answers are still waited for: the hosts have let go by themselves by then."""
+LET_GO = frozenset({"resumed", "lease_ended", "never_armed"})
+
+
+class Resumed(Wire):
+    """What came back, by instance id."""
+
+    evidence: dict[str, NodeEvidence]
+    let_go: tuple[str, ...]
+    """Instances that said that nothing of this run holds them any more."""
+    unheard: dict[str, str]
+    """Instances that did not say so, with the last word from each; their lease ends by itself."""
+
+
+def resume_writes(
+    request: RunRef, plan: BackupPlan, window: Window, *, hosts: Hosts, clock: Clock, tombstone: bool
+) -> Resumed:
+    """Tell every host to thaw and lift, and ask again those that are still undoing; never gives up before T1.
+
+    Args:
+        request: the run whose stop is ended.
+        plan: which nodes.
+        window: when the leases end by themselves.
+        hosts: the way to them.
+        clock: the controller's clock.
+        tombstone: also refuse a stop of this run that is delivered later.
+
+    """
+    waiting = {node.instance_id for node in plan.nodes}
+    give_up_at = max(clock(), window.end_at) + timedelta(seconds=PATIENCE_S)
+    answers: dict[str, HostReply] = {}
+    while waiting and clock() < give_up_at:
+        parameters = {"Run": request.run_id, "Tombstone": "yes" if tombstone else "no"}
+        commands = hosts.send("resume-writes", waiting, parameters)
+        replies = _wait(commands, waiting, hosts, clock, until=give_up_at)
+        answers |= replies
+        waiting -= {i for i, reply in replies.items() if reply.body.get("state") in LET_GO}
+    if waiting:
+        logger.error("write stop not confirmed as ended", instances=sorted(waiting))
+    return Resumed(
+        evidence={
+            i: NodeEvidence.model_validate(reply.body["evidence"])
+            for i, reply in answers.items()
+            if reply.body.get("evidence")
+        },
+        let_go=tuple(sorted({node.instance_id for node in plan.nodes} - waiting)),
+        unheard={i: answers[i].refusal or str(answers[i].body.get("state")) for i in sorted(waiting) if i in answers},
+    )
+
+
+def _wait(
+    commands: list[str], instance_ids: set[str], hosts: Hosts, clock: Clock, *, until: datetime
+) -> dict[str, HostReply]:
+    while True:
+        replies = hosts.replies(commands, instance_ids)
+        if all(reply.state is not CommandState.RUNNING for reply in replies.values()) or clock() >= until:
+            return replies
+        time.sleep(POLL_S)
