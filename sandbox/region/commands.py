@@ -1,0 +1,212 @@
+"""SSM Run Command: deliver commands late, run them for real on the nodes, several at once, and report on them."""
+
+import random
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.region.documents import check_parameters, script_of
+from sandbox.region.faults import ApiError
+from sandbox.region.invocations import Invocation
+from sandbox.region.pace import Pace
+from sandbox.region.plane import Plane
+
+WORKERS_PER_NODE = 5
+MOST_INSTANCES = 50
+LEAST_TIMEOUT_S = 30
+DEFAULT_DELIVERY_S = 3600.0
+AGENT_VERSION = "3.3.2746.0"
+POLL_S = 0.02
+
+
+@dataclass
+class Agent:
+    """The SSM agent of one node."""
+
+    online: bool = True
+    version: str = AGENT_VERSION
+    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WORKERS_PER_NODE))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A SendCommand request whose document is known."""
+
+    document: str
+    content: Mapping[str, Any]
+    instance_ids: Sequence[str]
+    parameters: Mapping[str, Sequence[str]]
+    comment: str = ""
+    timeout_s: float = DEFAULT_DELIVERY_S
+
+
+@dataclass
+class Command:
+    """One SendCommand."""
+
+    command_id: str
+    request: Request
+    requested_at: float
+    invocations: dict[str, Invocation]
+
+    def wire(self) -> dict[str, Any]:
+        """As SendCommand and ListCommands spell it."""
+        states = [invocation.status for invocation in self.invocations.values()]
+        done = sum(invocation.ended for invocation in self.invocations.values())
+        bad = next((s for s in ("Failed", "TimedOut", "Cancelled") if s in states), "Success")
+        status = bad if done == len(states) else ("Pending" if set(states) == {"Pending"} else "InProgress")
+        return {
+            "CommandId": self.command_id,
+            "DocumentName": self.request.document,
+            "Comment": self.request.comment,
+            "Parameters": {name: list(values) for name, values in self.request.parameters.items()},
+            "InstanceIds": list(self.request.instance_ids),
+            "RequestedDateTime": self.requested_at,
+            "ExpiresAfter": self.requested_at + self.request.timeout_s,
+            "Status": status,
+            "StatusDetails": status,
+            "TargetCount": len(states),
+            "CompletedCount": done,
+            "ErrorCount": sum(s in ("Failed", "TimedOut") for s in states),
+        }
+
+
+class Commands:
+    """All commands of a region, and the agents that run them."""
+
+    def __init__(self, plane: Plane, pace: Pace, *, tag: str) -> None:
+        self._plane, self._pace, self._tag = plane, pace, tag
+        self._lock = threading.Lock()
+        self._agents: dict[str, Agent] = {}
+        self._commands: dict[str, Command] = {}
+        self._stopped = threading.Event()
+        self._jitter = random.Random(7)  # noqa: S311  # a seed makes runs alike; nothing here is secret
+
+    def agent(self, instance_id: str) -> Agent:
+        """The agent of a node, online unless `set_agent` said otherwise."""
+        with self._lock:
+            return self._agents.setdefault(instance_id, Agent())
+
+    def send(self, request: Request, *, reachable: Sequence[str]) -> Command:
+        """Check, accept, and deliver in the background.
+
+        Raises:
+            ApiError: as SendCommand refuses.
+
+        """
+        if not 0 < len(request.instance_ids) <= MOST_INSTANCES:
+            raise ApiError("ValidationException", f"InstanceIds takes 1 to {MOST_INSTANCES} ids in the sandbox")
+        if request.timeout_s < LEAST_TIMEOUT_S:
+            raise ApiError("ValidationException", f"TimeoutSeconds must be at least {LEAST_TIMEOUT_S}")
+        if len(set(request.instance_ids)) != len(request.instance_ids):
+            raise ApiError("DuplicateInstanceId", "An instance id occurs twice")
+        if lost := [i for i in request.instance_ids if i not in reachable or not self.agent(i).online]:
+            message = f"Instances {lost} not in a valid state for account or not connected"
+            raise ApiError("InvalidInstanceId", message)
+        script = script_of(request.content, check_parameters(request.content, request.parameters))
+        command_id = str(uuid.uuid4())
+        invocations = {
+            instance_id: Invocation(command_id, request.document, instance_id, script, request.comment)
+            for instance_id in request.instance_ids
+        }
+        command = Command(command_id, request, time.time(), invocations)
+        with self._lock:
+            self._commands[command_id] = command
+        for invocation in invocations.values():
+            threading.Thread(target=self._deliver, args=(invocation, request), daemon=True).start()
+        return command
+
+    def find(self, command_id: str | None = None, instance_id: str | None = None) -> list[Command]:
+        """Commands, newest first, by id or by node.
+
+        Raises:
+            ApiError: no such command.
+
+        """
+        if command_id and command_id not in self._commands:
+            raise ApiError("InvalidCommandId", "")
+        found = [self._commands[command_id]] if command_id else list(reversed(self._commands.values()))
+        return [c for c in found if instance_id is None or instance_id in c.invocations]
+
+    def invocation(self, command_id: str, instance_id: str) -> Invocation:
+        """One node's part of a command.
+
+        Raises:
+            ApiError: ``InvocationDoesNotExist``: never, or not yet visible.
+
+        """
+        command = self._commands.get(command_id)
+        if command is None or instance_id not in command.invocations or not self.visible(command):
+            raise ApiError("InvocationDoesNotExist", "")
+        return command.invocations[instance_id]
+
+    def visible(self, command: Command) -> bool:
+        """In its first moments a command has no invocations to be seen."""
+        return time.time() - command.requested_at >= self._pace.ssm_invisible_s
+
+    def cancel(self, command_id: str, instance_ids: Sequence[str]) -> None:
+        """Try to stop a command on some nodes, or on all."""
+        for instance_id, invocation in self.find(command_id)[0].invocations.items():
+            if not instance_ids or instance_id in instance_ids:
+                invocation.cancel()
+
+    def stop(self) -> None:
+        """Kill what still runs and start nothing more."""
+        self._stopped.set()
+        for command in self._commands.values():
+            for invocation in command.invocations.values():
+                invocation.cancel()
+
+    def _deliver(self, invocation: Invocation, request: Request) -> None:
+        """The agent's part: get the command late, wait for a worker, run it."""
+        agent = self.agent(invocation.instance_id)
+        expires = time.monotonic() + request.timeout_s + invocation.script.timeout_s
+        with self._lock:
+            delay = self._pace.ssm_delivery_s + self._jitter.random() * self._pace.ssm_jitter_s
+        self._stopped.wait(delay)
+        while not agent.online and time.monotonic() < expires and not invocation.ended:
+            if self._stopped.wait(POLL_S):
+                return
+        invocation.enter("InProgress")
+        got = agent.slots.acquire(timeout=max(0.0, expires - time.monotonic()))
+        try:
+            if not got or not agent.online:
+                invocation.enter("TimedOut", "DeliveryTimedOut")
+            elif not self._stopped.is_set() and not invocation.ended:
+                self._run(invocation)
+        finally:
+            if got:
+                agent.slots.release()
+
+    def _run(self, invocation: Invocation) -> None:
+        instance_id = invocation.instance_id
+        folder = f"ssm/{invocation.command_id}"
+        output = self._plane.host_dir(instance_id) / folder
+        output.mkdir(parents=True)
+        script = output / "_script.sh"
+        script.write_text(invocation.script.text)
+        script.chmod(0o700)
+        seen = f"{self._plane.seen_as(instance_id)}/{folder}/_script.sh"
+        environment = {
+            **invocation.script.environment,
+            "AWS_SSM_INSTANCE_ID": instance_id,
+            "AWS_SSM_REGION_NAME": "",
+            "AEROKEEP_SANDBOX": self._tag,
+        }
+        argv = ["sh", "-c", seen] if invocation.script.text.startswith("#!") else ["sh", seen]
+        invocation.started_at = time.time()
+        with (output / "stdout").open("wb") as stdout, (output / "stderr").open("wb") as stderr:
+            process = self._plane.spawn(
+                instance_id,
+                argv,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        invocation.run(process, output=output)

@@ -1,0 +1,117 @@
+"""The region's HTTP endpoint on loopback: moto's application behind a gate for faults and S3's own checks."""
+
+import io
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from threading import Thread
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from sandbox.region import wire
+from sandbox.region.faults import ApiCall, ApiError, Faults, LostResponseError
+from sandbox.region.presigned import check_checksum, check_presigned
+
+StartResponse = Callable[..., Any]
+FORM = "application/x-www-form-urlencoded"
+
+
+class QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+    """Moto's request handler without a line on stderr per request."""
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002  # werkzeug's own name
+        """Say nothing."""
+
+
+class Gate:
+    """WSGI application: S3's checks and the faults, around moto."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """One request; its body is read here, so that checks, faults and moto can each see all of it."""
+        body = _read(environ)
+        call = wire.api_call(environ, body)
+        _settle(environ, body, call)
+        try:
+            if call.service == "s3":
+                check_presigned(environ, now=datetime.now(UTC))
+                check_checksum(environ, body)
+            return self._answer(call, environ, start_response)
+        except ApiError as error:
+            content_type, text = wire.error_body(
+                error, service=call.service, content_type=environ.get("CONTENT_TYPE", "")
+            )
+            headers = [("Content-Type", content_type), ("Content-Length", str(len(text)))]
+            start_response(f"{error.status} Error", [*headers, ("x-amzn-ErrorType", error.code)])
+            return [text]
+        except LostResponseError:
+            return _drop(environ, start_response)
+
+    def _answer(self, call: ApiCall, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if self._faults.idle:
+            answer: Iterable[bytes] = self._moto(environ, start_response)
+            return answer
+        self._faults.ask_before(call)
+        held: list[tuple[Any, ...]] = []
+        chunks = list(self._moto(environ, lambda *head: held.append(head)))
+        self._faults.ask_after(call)
+        start_response(*held[0])
+        return chunks
+
+
+def _read(environ: wire.Environ) -> bytes:
+    if environ.get("wsgi.input_terminated"):
+        return bytes(environ["wsgi.input"].read())
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def _settle(environ: wire.Environ, body: bytes, call: ApiCall) -> None:
+    """Give moto the body again; for an object, in a type that moto does not parse as a form and so lose."""
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if call.service == "s3" and environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(FORM):
+        environ["CONTENT_TYPE"] = "application/octet-stream"
+
+
+def _drop(environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
+    connection = environ.get("werkzeug.socket")
+    if isinstance(connection, socket.socket):
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+    start_response("500 Lost", [("Content-Length", "0"), ("Connection", "close")])
+    return []
+
+
+class Endpoint:
+    """The server thread. `start` gives its URL; it listens on loopback only."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._server = make_server("127.0.0.1", 0, Gate(faults), threaded=True, request_handler=QuietHandler)
+        self._thread = Thread(target=self._server.serve_forever, name="aerokeep-region", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.server_port)
+
+    @property
+    def url(self) -> str:
+        """``localhost`` and not ``127.0.0.1``: bucket names in host names are then told apart from addresses."""
+        return f"http://localhost:{self.port}"
+
+    def start(self) -> None:
+        """Serve from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving and close the port."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

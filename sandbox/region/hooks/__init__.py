@@ -1,0 +1,48 @@
+"""Everything that replaces moto's internals, put in place and taken away as one set."""
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.region.hooks import awslambda, cloudformation, ec2, events, ssm, stepfunctions
+from sandbox.region.hooks.hook import ABSENT, Hook
+
+if TYPE_CHECKING:
+    from sandbox.region.region import Region
+
+HOOKS: tuple[Hook, ...] = (
+    *awslambda.HOOKS,
+    *cloudformation.HOOKS,
+    *ec2.HOOKS,
+    *events.HOOKS,
+    *ssm.HOOKS,
+    *stepfunctions.HOOKS,
+)
+_replaced: list[tuple[Hook, Any]] = []
+
+
+def install(region: "Region") -> None:
+    """Put every hook in place for `region`.
+
+    Raises:
+        RuntimeError: a region runs already in this process, or a hook does not fit the installed moto.
+
+    """
+    if _replaced:
+        raise RuntimeError("a region runs already in this process")
+    if misfits := [text for hook in HOOKS if (text := hook.misfit())]:
+        raise RuntimeError("; ".join(misfits))
+    for hook in HOOKS:
+        owner, name = hook.owner()
+        found = hook.current()
+        _replaced.append((hook, found))
+        setattr(owner, name, hook.build(region, found))
+
+
+def uninstall() -> None:
+    """Give moto back what it had. Idempotent."""
+    while _replaced:
+        hook, found = _replaced.pop()
+        owner, name = hook.owner()
+        if found is ABSENT:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, found)

@@ -1,0 +1,286 @@
+"""Step Functions: JSONata, executions that start, stop and report as AWS's, and machines made by CloudFormation."""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import ActionResult
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.responses import get_backend
+
+from sandbox.region import expressions
+from sandbox.region.hooks.hook import Hook
+
+if TYPE_CHECKING:
+    from sandbox.region.region import Region
+
+MODELS = "moto.stepfunctions.models:"
+RESPONSES = "moto.stepfunctions.responses:StepFunctionResponse."
+PARSER = "moto.stepfunctions.parser."
+ASL = PARSER + "asl."
+TASKS = ASL + "component.state.exec.state_task."
+FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+Moto = Any
+
+
+def _wire_time(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _evaluator(_region: "Region", _old: Moto) -> Moto:
+    return staticmethod(expressions.evaluate).__func__
+
+
+def _declarations(_region: "Region", _old: Moto) -> Moto:
+    def encode_jsonata_variable_declarations(bindings: dict[str, Any]) -> str:
+        return expressions.declare(bindings)
+
+    return encode_jsonata_variable_declarations
+
+
+def _clients(region: "Region", _old: Moto) -> Moto:
+    cached: dict[tuple[str, str], Moto] = {}
+    lock = threading.Lock()
+
+    def boto_client_for(region: str, service: str, state_credentials: Moto = None) -> Moto:  # noqa: ARG001  # moto's own signature
+        role = str(getattr(state_credentials, "role_arn", "") or (state_credentials or {}).get("role_arn", ""))
+        key = (service, role.rpartition("/")[2] or "states")
+        with lock:
+            if key not in cached:
+                cached[key] = make(service, caller=key[1])
+            return cached[key]
+
+    def make(service: str, *, caller: str) -> Moto:
+        return region.client(service, caller=caller, attempts=1, read_timeout_s=86_400, validate=False)
+
+    return boto_client_for
+
+
+def _wait(region: "Region", _old: Moto) -> Moto:
+    def _wait_interval(self: Moto, env: Moto, wait_seconds: float) -> None:  # noqa: ARG001  # moto's own signature
+        deadline = time.monotonic() + wait_seconds * region.pace.wait_scale
+        while (left := deadline - time.monotonic()) > 0 and env.is_running():
+            env.program_state_event.wait(left)
+
+    return _wait_interval
+
+
+def _retry_time(region: "Region", _old: Moto) -> Moto:
+    return SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * region.pace.wait_scale))
+
+
+def _start(region: "Region", old: Moto) -> Moto:
+    def start_execution(
+        self: Moto,
+        state_machine_arn: str,
+        name: str | None = None,
+        execution_input: str | None = None,
+        trace_header: Moto = None,
+    ) -> Moto:
+        execution = old(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+        region.bus.execution_changed(_description(execution))
+        return execution
+
+    return start_execution
+
+
+def _stop(region: "Region", _old: Moto) -> Moto:
+
+    def stop_execution(self: Moto) -> Moto:
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        error, cause = self._get_param("error"), self._get_param("cause")
+        if execution.status not in FINISHED:
+            _finish(execution, "ABORTED", error=error, cause=cause)
+            execution.stop(stop_date=execution.stop_date, error=error, cause=cause)
+            region.bus.execution_changed(_description(execution))
+        return ActionResult({"stopDate": execution.stop_date})
+
+    return stop_execution
+
+
+def _finish(execution: Moto, status: str, *, error: str | None = None, cause: str | None = None) -> None:
+
+    execution.error, execution.cause = error, cause
+    execution.stop_date = datetime.now(UTC)
+    execution.exec_status = ExecutionStatus(status)
+
+
+def _reflect(region: "Region", old: Moto) -> Moto:
+    def _reflect_execution_status(self: Moto) -> None:
+        if self.execution.status in FINISHED:
+            return  # stopped while a task was running: the task's end does not change that
+        old(self)
+        region.bus.execution_changed(_description(self.execution))
+
+    return _reflect_execution_status
+
+
+def _describe(_region: "Region", _old: Moto) -> Moto:
+
+    def describe_execution(self: Moto) -> Moto:
+        execution = self.stepfunction_backend.describe_execution(self._get_param("executionArn"))
+        return ActionResult(_description(execution))
+
+    return describe_execution
+
+
+def _description(execution: Moto) -> dict[str, Any]:
+    held = {
+        "executionArn": execution.exec_arn,
+        "stateMachineArn": execution.state_machine_arn,
+        "name": execution.name,
+        "status": execution.status,
+        "startDate": execution.start_date,
+        "input": execution.execution_input,
+        "inputDetails": {"included": True},
+        "error": execution.error,
+        "cause": execution.cause,
+    }
+    if execution.status in FINISHED:
+        held["stopDate"] = execution.stop_date
+    if execution.status == "SUCCEEDED":
+        held |= {"output": json.dumps(execution.output, default=str), "outputDetails": {"included": True}}
+    return {key: value for key, value in held.items() if value is not None}
+
+
+def _start_time(_region: "Region", old: Moto) -> Moto:
+    def get_start_execution_details(self: Moto) -> Moto:
+        details = old(self)
+        details.start_time = _wire_time(details.start_time)
+        return details
+
+    return get_start_execution_details
+
+
+def _machine(region: "Region", _old: Moto) -> Moto:
+    def create_from_cloudformation_json(
+        cls: Moto,  # noqa: ARG001  # moto's own signature
+        /,
+        resource_name: str,
+        cloudformation_json: Moto,
+        account_id: str,
+        region_name: str,
+        **kwargs: Any,  # noqa: ANN401, ARG001  # the same
+    ) -> Moto:
+
+        wanted = cloudformation_json["Properties"]
+        backend = get_backend(account_id, region_name)
+        return backend.create_state_machine(
+            wanted.get("StateMachineName", resource_name),
+            _definition(region, wanted),
+            wanted.get("RoleArn", ""),
+            tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in wanted.get("Tags", [])],
+            sm_type=wanted.get("StateMachineType"),
+            loggingConfiguration=_api_spelling(wanted.get("LoggingConfiguration")),
+            tracingConfiguration=_api_spelling(wanted.get("TracingConfiguration")),
+            encryptionConfiguration=_api_spelling(wanted.get("EncryptionConfiguration")),
+        )
+
+    return classmethod(create_from_cloudformation_json)
+
+
+def _definition(region: "Region", wanted: dict[str, Any]) -> str:
+    if location := wanted.get("DefinitionS3Location"):
+        s3 = region.client("s3")
+        body = s3.get_object(Bucket=location["Bucket"], Key=location["Key"])["Body"].read()
+        text = str(body.decode())
+    else:
+        text = str(wanted.get("DefinitionString") or json.dumps(wanted["Definition"]))
+    for name, value in wanted.get("DefinitionSubstitutions", {}).items():
+        text = text.replace("${" + name + "}", str(value))
+    return text
+
+
+def _api_spelling(value: Moto) -> Moto:
+    """CloudFormation says ``LogGroupArn`` where the API says ``logGroupArn``."""
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: _api_spelling(item) for key, item in value.items()}
+    return [_api_spelling(item) for item in value] if isinstance(value, list) else value
+
+
+def _everywhere(
+    modules: tuple[str, ...], name: str, reason: str, build: Callable[..., Moto], takes: tuple[str, ...]
+) -> tuple[Hook, ...]:
+    return tuple(Hook(f"{module}:{name}", reason, build, takes) for module in modules)
+
+
+HOOKS = (
+    Hook(
+        f"{ASL}jsonata.jsonata:_eval_jsonata",
+        "moto has JSONata only where LocalStack's Java bridge is, so every expression is a TypeError.",
+        _evaluator,
+    ),
+    *_everywhere(
+        (f"{ASL}jsonata.jsonata", f"{ASL}eval.states", f"{ASL}eval.variable_store"),
+        "encode_jsonata_variable_declarations",
+        "moto puts strings into expressions without escaping quotes, backslashes and line ends.",
+        _declarations,
+        ("bindings",),
+    ),
+    *_everywhere(
+        (
+            f"{TASKS}lambda_eval_utils",
+            f"{TASKS}service.state_task_service_sfn",
+            f"{TASKS}service.state_task_service_aws_sdk",
+            f"{TASKS}service.state_task_service_sns",
+            f"{TASKS}service.state_task_service_events",
+            f"{TASKS}service.state_task_service_dynamodb",
+        ),
+        "boto_client_for",
+        "moto makes a boto client for each task, which takes longer than the task, and signs as nobody.",
+        _clients,
+        ("region", "service", "state_credentials"),
+    ),
+    Hook(
+        f"{ASL}component.state.wait.wait_function.wait_function:WaitFunction._wait_interval",
+        "moto waits for real; the region's pace scales waits.",
+        _wait,
+        ("self", "env", "wait_seconds"),
+    ),
+    Hook(
+        f"{ASL}component.common.retry.retrier_decl:time",
+        "moto sleeps retry intervals for real; the region's pace scales them.",
+        _retry_time,
+    ),
+    Hook(
+        f"{PARSER}models:StepFunctionsParserBackend.start_execution",
+        "moto names every nameless execution None, so the second one collides; and no status event follows.",
+        _start,
+        ("self", "state_machine_arn", "name", "execution_input", "trace_header"),
+    ),
+    Hook(
+        f"{RESPONSES}stop_execution",
+        "moto forgets error and cause, and leaves the execution RUNNING until its task has ended.",
+        _stop,
+        ("self",),
+    ),
+    Hook(
+        f"{PARSER}backend.execution:BaseExecutionWorkerCommunication._reflect_execution_status",
+        "moto emits no event when an execution ends, and lets a late task's end undo ABORTED.",
+        _reflect,
+        ("self",),
+    ),
+    Hook(
+        f"{PARSER}backend.execution:Execution.get_start_execution_details",
+        "moto leaves StartTime a datetime, so expressions see +00:00 and microseconds instead of ...Z.",
+        _start_time,
+        ("self",),
+    ),
+    Hook(
+        f"{RESPONSES}describe_execution",
+        "moto gives string outputs without JSON quotes, and no stopDate for TIMED_OUT.",
+        _describe,
+        ("self",),
+    ),
+    Hook(
+        f"{MODELS}StateMachine.create_from_cloudformation_json",
+        "moto puts machines of templates where nothing executes, and drops substitutions, logging and tracing.",
+        _machine,
+        ("cls", "resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
+    ),
+)

@@ -1,0 +1,195 @@
+"""Start, reuse and kill Lambda instances, and turn what happens to them into Lambda's answers."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.region.lambdas.zygote import receive, send
+
+ZYGOTE = Path(__file__).with_name("zygote.py")
+WARM_MODULES = ("boto3", "botocore.config", "pydantic", "aws_lambda_powertools", "aws_lambda_powertools.metrics")
+INIT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A function as it is configured right now; instances of another configuration are never reused."""
+
+    name: str
+    arn: str
+    handler: str
+    role: str
+    timeout_s: float
+    memory_mb: int
+    log_group: str
+    code: bytes = field(repr=False)
+    code_sha256: str
+    environment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What Invoke answers with."""
+
+    payload: str
+    failed: bool
+    log: str
+
+
+@dataclass
+class Instance:
+    """One warm process."""
+
+    pid: int
+    link: socket.socket
+    log_path: Path
+
+
+class Fleet:
+    """All Lambda instances of a region. Several of one function run at once; each takes one event at a time."""
+
+    def __init__(self, *, layer_dir: Path, tag: str) -> None:
+        self._layer_dir = layer_dir
+        self._tag = tag
+        self._lock = threading.Lock()
+        self._idle: dict[Deployed, list[Instance]] = {}
+        self._all: set[int] = set()
+        self._code_dirs: dict[str, Path] = {}
+        self._folder = Path(tempfile.mkdtemp(prefix="aerokeep-lambda-"))
+        self._zygote: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start the process that instances are forked from; it warms up while others go on."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        environment = {"PATH": "/usr/bin:/bin", "AEROKEEP_SANDBOX": self._tag, "TZ": "UTC", "LANG": "C.UTF-8"}
+        argv = [sys.executable, "-I", "-S", str(ZYGOTE), str(self._layer_dir), *WARM_MODULES]
+        with theirs:
+            self._zygote = subprocess.Popen(argv, stdin=theirs.fileno(), env=environment, cwd=self._folder)
+        self._control = ours
+
+    def stop(self) -> None:
+        """Kill every instance and the process they come from; remove their folders. Idempotent."""
+        with self._lock:
+            for pid in self._all:
+                _kill(pid)
+            for instance in [i for idle in self._idle.values() for i in idle]:
+                instance.link.close()
+            self._all.clear()
+            self._idle.clear()
+        if self._control:
+            self._control.close()
+        if self._zygote:
+            self._zygote.kill()
+            self._zygote.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def logs(self, function_name: str) -> str:
+        """Everything the function's instances have written, oldest instance first."""
+        paths = sorted((self._folder / "logs").glob(f"{function_name}/*.log"), key=lambda p: p.stat().st_ctime_ns)
+        return "".join(path.read_text(errors="replace") for path in paths)
+
+    def invoke(self, function: Deployed, event: object) -> Outcome:
+        """Run one event to its end, its timeout, or the death of its process."""
+        instance = self._take(function)
+        written = instance.log_path.stat().st_size
+        request_id = str(uuid.uuid4())
+        request = {"event": event, "request_id": request_id, "deadline": time.time() + function.timeout_s}
+        reply: dict[str, Any] | None = None
+        error = ("", "")
+        try:
+            send(instance.link, request)
+            instance.link.settimeout(function.timeout_s)
+            reply = receive(instance.link)
+        except TimeoutError:
+            error = ("Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds")
+        except OSError as broken:
+            error = ("Runtime.ExitError", f"Runtime exited: {broken}")
+        if reply is not None:
+            self._put_back(function, instance)
+            return Outcome(reply["payload"], failed=not reply["ok"], log=_tail(instance, written))
+        self._discard(instance)
+        kind, text = error if error[0] else ("Runtime.ExitError", "Runtime exited without providing a reason")
+        payload = json.dumps({"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"})
+        return Outcome(payload, failed=True, log=_tail(instance, written))
+
+    def _take(self, function: Deployed) -> Instance:
+        with self._lock:
+            idle = self._idle.get(function)
+            if idle:
+                return idle.pop()
+        return self._fork(function)
+
+    def _put_back(self, function: Deployed, instance: Instance) -> None:
+        instance.link.settimeout(None)
+        with self._lock:
+            self._idle.setdefault(function, []).append(instance)
+
+    def _discard(self, instance: Instance) -> None:
+        _kill(instance.pid)
+        instance.link.close()
+        with self._lock:
+            self._all.discard(instance.pid)
+
+    def _fork(self, function: Deployed) -> Instance:
+        name = f"{time.time_ns()}"
+        log_path = self._folder / "logs" / function.name / f"{name}.log"
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        spec = {
+            "function_name": function.name,
+            "arn": function.arn,
+            "handler": function.handler,
+            "memory_mb": function.memory_mb,
+            "log_group": function.log_group,
+            "instance": name,
+            "log_path": str(log_path),
+            "code_dir": str(self._code_dir(function)),
+            "environment": {**dict(function.environment), "AEROKEEP_SANDBOX": self._tag},
+        }
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            if self._control is None:
+                raise RuntimeError("the fleet has not been started")
+            socket.send_fds(self._control, [json.dumps(spec).encode()], [theirs.fileno()])
+        ours.settimeout(INIT_TIMEOUT_S)
+        hello = receive(ours)
+        if hello is None:
+            raise RuntimeError(f"no instance of {function.name} could be started: {log_path.read_text()}")
+        with self._lock:
+            self._all.add(hello["pid"])
+        return Instance(pid=hello["pid"], link=ours, log_path=log_path)
+
+    def _code_dir(self, function: Deployed) -> Path:
+        with self._lock:
+            if function.code_sha256 not in self._code_dirs:
+                folder = self._folder / "code" / str(len(self._code_dirs))
+                with zipfile.ZipFile(io.BytesIO(function.code)) as archive:
+                    archive.extractall(folder)
+                self._code_dirs[function.code_sha256] = folder
+            return self._code_dirs[function.code_sha256]
+
+
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _tail(instance: Instance, offset: int) -> str:
+    with instance.log_path.open("rb") as log:
+        log.seek(offset)
+        return log.read().decode(errors="replace")

@@ -1,0 +1,129 @@
+"""Launch a node the way an operator would: through the public API alone."""
+
+import ipaddress
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from sandbox.dataplane.plane import TRUE_CLOCK, NodeClock
+
+if TYPE_CHECKING:
+    from sandbox.region.region import Region
+
+ROOT_DEVICE = "/dev/sda1"
+IMAGE_NAME = "aerokeep-sandbox-node"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeSpec:
+    """An EBS data volume to make and attach."""
+
+    device: str
+    size_gib: int = 8
+    volume_type: str = "gp3"
+    encrypted: bool = False
+    kms_key_id: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Node:
+    """What was launched."""
+
+    instance_id: str
+    private_ip: str
+    root_volume_id: str
+    volumes: Mapping[str, str]
+    """Device → volume id, data volumes only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSpec:
+    """What to launch."""
+
+    name: str
+    private_ip: str
+    volumes: Sequence[VolumeSpec] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None
+    root_size_gib: int = 8
+    instance_type: str = "m5.large"
+    clock: NodeClock = TRUE_CLOCK
+
+
+def launch(region: "Region", spec: NodeSpec) -> Node:
+    """An instance that runs, with its private IP and its volumes attached."""
+    ec2 = region.client("ec2")
+    region.mirror.set_clock(spec.private_ip, spec.clock)
+    tags = _tags({"Name": spec.name, **spec.tags})
+    request: dict[str, Any] = {
+        "ImageId": _image(ec2),
+        "InstanceType": spec.instance_type,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "SubnetId": _subnet(ec2, spec.private_ip, region.region),
+        "PrivateIpAddress": spec.private_ip,
+        "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
+        "BlockDeviceMappings": [
+            {"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": spec.root_size_gib, "DeleteOnTermination": True}}
+        ],
+    }
+    if spec.profile:
+        request["IamInstanceProfile"] = {"Name": _profile(region.client("iam"), spec.profile)}
+    instance = ec2.run_instances(**request)["Instances"][0]
+    instance_id = instance["InstanceId"]
+    volumes = {volume.device: _volume(ec2, volume, instance_id, region.region) for volume in spec.volumes}
+    found = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+    mappings = {entry["DeviceName"]: entry["Ebs"]["VolumeId"] for entry in found["BlockDeviceMappings"]}
+    return Node(instance_id, spec.private_ip, mappings[ROOT_DEVICE], volumes)
+
+
+def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _image(ec2: Any) -> str:  # noqa: ANN401  # boto clients are made at run time
+    found = ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [IMAGE_NAME]}])["Images"]
+    return str(found[0]["ImageId"] if found else ec2.register_image(Name=IMAGE_NAME)["ImageId"])
+
+
+def _subnet(ec2: Any, private_ip: str, region: str) -> str:  # noqa: ANN401  # the same
+    address = ipaddress.ip_address(private_ip)
+    for subnet in ec2.describe_subnets()["Subnets"]:
+        if address in ipaddress.ip_network(subnet["CidrBlock"]):
+            return str(subnet["SubnetId"])
+    block = str(ipaddress.ip_network(f"{private_ip}/16", strict=False))
+    vpc = ec2.create_vpc(CidrBlock=block)["Vpc"]
+    made = ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock=block, AvailabilityZone=f"{region}a")["Subnet"]
+    return str(made["SubnetId"])
+
+
+def _profile(iam: Any, name: str) -> str:  # noqa: ANN401  # the same
+    try:
+        iam.get_instance_profile(InstanceProfileName=name)
+    except ClientError:
+        statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.create_instance_profile(InstanceProfileName=name)
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    return name
+
+
+def _volume(ec2: Any, spec: VolumeSpec, instance_id: str, region: str) -> str:  # noqa: ANN401  # the same
+    request: dict[str, Any] = {
+        "AvailabilityZone": f"{region}a",
+        "Size": spec.size_gib,
+        "VolumeType": spec.volume_type,
+        "Encrypted": spec.encrypted,
+    }
+    if spec.kms_key_id:
+        request["KmsKeyId"] = spec.kms_key_id
+    if spec.tags:
+        request["TagSpecifications"] = [{"ResourceType": "volume", "Tags": _tags(spec.tags)}]
+    volume_id = ec2.create_volume(**request)["VolumeId"]
+    ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device=spec.device)
+    return str(volume_id)

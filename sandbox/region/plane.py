@@ -1,0 +1,62 @@
+"""What the region asks of a data plane (the whole protocol is the plane's own)."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from sandbox.dataplane.plane import TRUE_CLOCK, NodeClock
+
+
+class Plane(Protocol):
+    """Nodes, volumes and snapshots behind the API: the part of `DataPlane` that the region uses."""
+
+    @property
+    def workdir(self) -> Path:
+        """The plane's own folder."""
+
+    def add_node(self, instance_id: str, *, private_ip: str, clock: NodeClock = TRUE_CLOCK) -> None:
+        """Power a node on."""
+
+    def remove_node(self, instance_id: str) -> None:
+        """Power loss; its volumes are detached."""
+
+    def create_volume(self, volume_id: str, *, size_bytes: int, snapshot_id: str | None = None) -> None:
+        """Make a volume, blank or with the bytes of a snapshot."""
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Delete a detached volume."""
+
+    def attach(self, volume_id: str, instance_id: str, *, device: str, root: bool = False) -> str:
+        """Attach a volume under an EC2 device name."""
+
+    def detach(self, volume_id: str) -> None:
+        """Detach a volume with its content."""
+
+    def cut(self, instance_id: str, members: Mapping[str, str]) -> None:
+        """Snapshot ``{volume_id: snapshot_id}`` at one instant."""
+
+    def cut_volume(self, volume_id: str, snapshot_id: str) -> None:
+        """Snapshot one volume, attached or not."""
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Delete a snapshot."""
+
+    def host_dir(self, instance_id: str) -> Path:
+        """The machine's path to the node's own folder."""
+
+    def seen_as(self, instance_id: str) -> str:
+        """The node's path to the same folder."""
+
+    def spawn(
+        self,
+        instance_id: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        **popen: Any,  # noqa: ANN401  # subprocess.Popen's own keywords, passed through
+    ) -> subprocess.Popen[bytes]:
+        """Start a process on the node."""
+
+    def relay(self, port: int) -> None:
+        """Let a port of the machine's loopback be reached on every node's loopback too."""

@@ -1,0 +1,204 @@
+"""An AWS region on loopback: moto's control plane, corrected, over a real data plane."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.core.base_backend import BackendDict
+from moto.core.config import default_user_config
+
+from sandbox.region import hooks, nodes
+from sandbox.region.bus import Bus
+from sandbox.region.commands import Commands
+from sandbox.region.credentials import OPERATOR, SECRET, access_key
+from sandbox.region.endpoint import Endpoint
+from sandbox.region.faults import Faults
+from sandbox.region.follow import StateEvent, follow
+from sandbox.region.hooks.events import topic_messages
+from sandbox.region.lambdas.fleet import Fleet
+from sandbox.region.mirror import Mirror
+from sandbox.region.pace import Pace
+from sandbox.region.plane import Plane
+from sandbox.region.snapshots import Ledger
+
+ACCOUNT = "111122223333"
+LAYER = Path("build/layer-local")
+LEFT_OUT = ("AWS_PROFILE", "AWS_ENDPOINT_URL")
+
+
+class Region:
+    """One AWS account in one region. At most one runs in a process, since moto is one."""
+
+    def __init__(
+        self,
+        plane: Plane,
+        *,
+        account: str = ACCOUNT,
+        region: str = "eu-central-1",
+        pace: Pace | None = None,
+        layer: Path = LAYER,
+    ) -> None:
+        self.account, self.region = account, region
+        self.pace = pace or Pace()
+        self.plane = plane
+        self.tag = str(plane.workdir)
+        self.faults = Faults()
+        self.mirror = Mirror(plane, self.pace)
+        self.snapshots = Ledger(plane, self.pace)
+        self.commands = Commands(plane, self.pace, tag=self.tag)
+        self.fleet = Fleet(layer_dir=layer.resolve(), tag=self.tag)
+        self.bus = Bus(self.client)
+        self._endpoint: Endpoint | None = None
+        self._clients: dict[tuple[str, str, int, bool], Any] = {}
+        self._environment: dict[str, str | None] = {}
+
+    def start(self) -> str:
+        """Start everything; → the endpoint's URL.
+
+        Raises:
+            RuntimeError: a region runs already in this process, or moto is not the one that the hooks fit.
+
+        """
+        self._set_environment()
+
+        hooks.install(self)
+        BackendDict.reset()
+        default_user_config["stepfunctions"]["execute_state_machine"] = True
+        default_user_config["iam"]["load_aws_managed_policies"] = True
+        self._endpoint = Endpoint(self.faults)
+        os.environ["MOTO_PORT"] = str(self._endpoint.port)
+        self._endpoint.start()
+        self.fleet.start()
+        self.bus.start()
+        self.plane.relay(self._endpoint.port)
+        return self._endpoint.url
+
+    def stop(self) -> None:
+        """End everything that `start` and the calls since have started. Idempotent."""
+        if self._endpoint is None:
+            return
+        self.faults.clear()
+        self.bus.stop()
+        self.commands.stop()
+        self.fleet.stop()
+        self._endpoint.stop()
+        self._endpoint = None
+        hooks.uninstall()
+        for name, value in self._environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+    def _set_environment(self) -> None:
+        ours = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false", "MOTO_ACCOUNT_ID": self.account, "MOTO_PORT": ""}
+        for name in (*ours, *LEFT_OUT):
+            self._environment.setdefault(name, os.environ.pop(name, None))
+        os.environ.update(ours)
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint's URL."""
+        if self._endpoint is None:
+            raise RuntimeError("the region has not been started")
+        return self._endpoint.url
+
+    def client(
+        self,
+        service: str,
+        *,
+        caller: str = OPERATOR,
+        attempts: int = 3,
+        read_timeout_s: int = 60,
+        validate: bool = True,
+    ) -> Any:  # noqa: ANN401  # boto3 makes its clients at run time
+        """A boto3 client of the region that signs as `caller`."""
+        key = (service, caller, attempts, validate)
+        if key not in self._clients:
+            config = Config(
+                proxies={},
+                retries={"mode": "standard", "total_max_attempts": attempts},
+                read_timeout=read_timeout_s,
+                max_pool_connections=50,
+                parameter_validation=validate,
+                signature_version="s3v4" if service == "s3" else None,
+            )
+            self._clients[key] = boto3.session.Session().client(
+                service,  # type: ignore[call-overload]  # any service's name
+                endpoint_url=self.endpoint,
+                region_name=self.region,
+                aws_access_key_id=access_key(caller),
+                aws_secret_access_key=SECRET,
+                config=config,
+            )
+        return self._clients[key]
+
+    def environment_of(self, role: str) -> dict[str, str]:
+        """The AWS environment of code that runs as `role`."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": access_key(role),
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+        }
+
+    def launch_node(self, name: str, private_ip: str, **details: Any) -> nodes.Node:  # noqa: ANN401  # see NodeSpec
+        """Launch an instance through the public API; `details` are the other fields of `nodes.NodeSpec`."""
+        return nodes.launch(self, nodes.NodeSpec(name=name, private_ip=private_ip, **details))
+
+    def set_agent(self, instance_id: str, *, online: bool, version: str | None = None) -> None:
+        """Say whether a node's SSM agent is reachable, and which version it is."""
+        agent = self.commands.agent(instance_id)
+        agent.online, agent.version = online, version or agent.version
+
+    def managed(self) -> Sequence[str]:
+        """Instances that SSM knows: all that exist and have not been terminated."""
+        pages = self.client("ec2").get_paginator("describe_instances").paginate()
+        found = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        return [i["InstanceId"] for i in found if i["State"]["Name"] != "terminated"]
+
+    def reachable(self) -> Sequence[str]:
+        """Managed instances that are powered on."""
+        return [instance_id for instance_id in self.managed() if self.mirror.is_on(instance_id)]
+
+    def instance_information(self, instance_id: str) -> dict[str, Any]:
+        """What DescribeInstanceInformation says of one node."""
+        agent = self.commands.agent(instance_id)
+        online = agent.online and self.mirror.is_on(instance_id)
+        return {
+            "InstanceId": instance_id,
+            "PingStatus": "Online" if online else "ConnectionLost",
+            "AgentVersion": agent.version,
+            "IsLatestVersion": True,
+            "PlatformType": "Linux",
+            "ResourceType": "EC2Instance",
+        }
+
+    def logs(self, function_name: str) -> str:
+        """All that a function's instances have written."""
+        return self.fleet.logs(function_name)
+
+    def follow(self, execution_arn: str) -> Iterator[StateEvent]:
+        """What happens in an execution, until it has finished."""
+        return follow(self.client("stepfunctions"), execution_arn)
+
+    def topic_messages(self, topic_arn: str) -> list[str]:
+        """The messages that a topic has received, oldest first."""
+        self.bus.drain()
+        return topic_messages(self, topic_arn)
+
+    def deploy(self, cdk_out: Path, stacks: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
+        """Deploy a synthesized app; → stack → outputs. Templates are used byte for byte."""
+        from sandbox.region.deploy import app  # noqa: PLC0415  # the deploy package uses Region
+
+        return app.deploy(self, cdk_out, stacks)
+
+    def compare(self, template: Mapping[str, Any], stack: str) -> list[Any]:
+        """Where the region does not hold what a template says."""
+        from sandbox.region.deploy import differences  # noqa: PLC0415  # the same
+
+        return differences.compare(self, template, stack)
