@@ -29,12 +29,13 @@ class Estate:
     catalog: dynamodb.ITable
     key: kms.IKey
 
-    def instance_conditions(self) -> list[dict[str, Any]]:
-        """One IAM condition per tag key: only instances of the clusters in clusters.yaml match one of them."""
-        values: dict[str, list[str]] = defaultdict(list)
-        for cluster in self.config.clusters.values():
-            values[cluster.tag.key].append(cluster.tag.value)
-        return [{"StringEquals": {f"aws:ResourceTag/{key}": found}} for key, found in values.items()]
+
+def instance_conditions(config: Config) -> list[dict[str, Any]]:
+    """One IAM condition per tag key: instances of the clusters in clusters.yaml match one of them, no other does."""
+    values: dict[str, list[str]] = defaultdict(list)
+    for cluster in config.clusters.values():
+        values[cluster.tag.key].append(cluster.tag.value)
+    return [{"StringEquals": {f"aws:ResourceTag/{key}": found}} for key, found in values.items()]
 
 
 class StepGrants:
@@ -115,7 +116,7 @@ class StepGrants:
 
     def _on_instances(self, sid: str, action: str) -> None:
         instances = self._arn("ec2", "instance", "*")
-        for number, condition in enumerate(self._estate.instance_conditions()):
+        for number, condition in enumerate(instance_conditions(self._estate.config)):
             self._allow(f"{sid}{number or ''}", [action], [instances], condition)
         self._accept_wildcards("Only instances with a cluster's tag match.", [instances])
 

@@ -1,0 +1,54 @@
+"""What the synth writes for a cluster is what the Lambdas read."""
+
+import json
+
+import pytest
+from aerokeep.model.cluster import LONGEST_LEAD_S, LONGEST_LEASE_S, ClusterConfig, ClusterName
+from pydantic import TypeAdapter, ValidationError
+
+from infra.config import Cluster, WriteStop
+from tests.infra.synthesis import Synthesis
+
+FULL = {
+    "tag": {"key": "aerospike", "value": "orders"},
+    "schedule": {"expression": "rate(6 hours)", "time_zone": "Europe/Berlin"},
+    "consistency": "node",
+    "shortfall": "degrade",
+    "write_stop": {"lead_s": 90, "lease_s": 40, "budget_s": 12},
+    "snapshot_deadline_s": 7200,
+    "not_saved": ["cache", "sessions"],
+    "kms_keys": ["arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d"],
+}
+
+
+def test_every_parameter_of_the_templates_is_a_cluster_configuration(synthesis: Synthesis) -> None:
+    parameters = synthesis.resources("AerokeepTrigger", "AWS::SSM::Parameter").values()
+    read = [ClusterConfig.model_validate_json(parameter["Properties"]["Value"]) for parameter in parameters]
+    assert [f"/aerokeep/clusters/{config.name}" for config in read] == [p["Properties"]["Name"] for p in parameters]
+
+
+def test_no_value_of_the_operator_is_lost_on_the_way() -> None:
+    written = Cluster.model_validate(FULL).parameter("orders")
+    read = ClusterConfig.model_validate_json(json.dumps(written))
+    assert read.model_dump(mode="json") == written
+    assert {key: written[key] for key in FULL if key != "schedule"} == {
+        key: value for key, value in FULL.items() if key != "schedule"
+    }
+
+
+def test_both_sides_agree_on_what_is_said_when_nothing_is_said() -> None:
+    tag = FULL["tag"]
+    written = Cluster.model_validate({"tag": tag}).parameter("orders")
+    assert ClusterConfig.model_validate({"name": "orders", "tag": tag}).model_dump(mode="json") == written
+
+
+def test_the_synth_refuses_what_the_lambdas_would_refuse() -> None:
+    for field, longest in (("lead_s", LONGEST_LEAD_S), ("lease_s", LONGEST_LEASE_S)):
+        WriteStop.model_validate({"budget_s": 1, field: longest})
+        with pytest.raises(ValidationError):
+            WriteStop.model_validate({"budget_s": 1, field: longest + 1})
+
+
+@pytest.mark.parametrize("name", ["a", "orders-eu", "a" * 40])
+def test_a_name_that_the_synth_takes_is_one_for_the_lambdas(name: str) -> None:
+    assert TypeAdapter(ClusterName).validate_python(name) == name

@@ -1,0 +1,197 @@
+"""What each step's role may do: exactly this, under these conditions."""
+
+import re
+
+import pytest
+
+from infra.backup_steps import BACKUP
+from infra.config import Config
+from infra.grants import instance_conditions
+from tests.infra.synthesis import Synthesis
+
+LOGS_AND_TRACES = {
+    "logs:CreateLogStream logs",
+    "logs:PutLogEvents logs",
+    "xray:PutTelemetryRecords *",
+    "xray:PutTraceSegments *",
+}
+LOCK = {
+    "dynamodb:GetItem catalog",
+    "kms:Decrypt key",
+    "kms:DescribeKey key",
+    "kms:Encrypt key",
+    "kms:GenerateDataKey key",
+}
+READ_RUNS = {"s3:GetObject runs/*", "s3:ListBucket vault", "kms:Decrypt key"}
+WRITE_RUNS = {"s3:PutObject runs/*", "kms:GenerateDataKey key"}
+READ_POINTS = {"s3:GetObject clusters/*/points/*"}
+WRITE_POINTS = {"s3:PutObject clusters/*/points/*", "kms:GenerateDataKey key"}
+BULK = READ_RUNS | WRITE_RUNS
+UPDATE = {"dynamodb:UpdateItem catalog"}
+PUT = {"dynamodb:PutItem catalog"}
+SEND = {"ssm:SendCommand instance/*", "ssm:GetCommandInvocation *", "ssm:ListCommandInvocations *"}
+
+PERMISSIONS: dict[str, set[str]] = {
+    "AcquireLock": {"ssm:GetParameter parameter/aerokeep/clusters/*"} | LOCK | PUT | UPDATE | BULK,
+    "DiscoverCluster": {
+        "ec2:DescribeInstances *",
+        "ssm:DescribeInstanceInformation *",
+        "ssm:SendCommand document/aerokeep-survey",
+    }
+    | SEND
+    | LOCK
+    | BULK,
+    "PlanBackup": {"ec2:DescribeVolumes *", "dynamodb:Query catalog"} | LOCK | BULK,
+    "StopWrites": {
+        "ssm:SendCommand document/aerokeep-stop-writes",
+        "ssm:SendCommand document/aerokeep-resume-writes",
+    }
+    | SEND
+    | LOCK
+    | UPDATE
+    | BULK,
+    "CutSnapshots": {
+        "ec2:CreateSnapshots instance/*",
+        "ec2:CreateSnapshots volume/*",
+        "ec2:CreateSnapshots snapshot/*",
+        "ec2:CreateTags snapshot/*",
+        "ec2:DescribeInstances *",
+        "ec2:DescribeSnapshots *",
+    }
+    | LOCK
+    | UPDATE
+    | BULK,
+    "ResumeWrites": {"ssm:SendCommand document/aerokeep-resume-writes"} | SEND | LOCK | BULK,
+    "TagSnapshots": {"ec2:CreateTags snapshot/*"} | LOCK | READ_RUNS,
+    "CaptureMetadata": {"ssm:SendCommand document/aerokeep-capture"} | SEND | LOCK | BULK | READ_POINTS | WRITE_POINTS,
+    "CheckSnapshots": {"ec2:DescribeSnapshots *"} | BULK,
+    "VerifyPoint": {"ec2:DescribeSnapshots *"} | BULK | READ_POINTS,
+    "CommitPoint": LOCK | PUT | UPDATE | READ_RUNS | READ_POINTS | WRITE_POINTS,
+    "ReleaseLock": LOCK | UPDATE | READ_RUNS,
+    "AbandonPoint": {
+        "ssm:SendCommand document/aerokeep-resume-writes",
+        "ec2:DescribeSnapshots *",
+        "ec2:DeleteSnapshot snapshot/*",
+    }
+    | SEND
+    | LOCK
+    | PUT
+    | UPDATE
+    | BULK
+    | READ_POINTS
+    | WRITE_POINTS,
+}
+
+# IAM knows no resource for these (aws.md §I1, §I2): the only actions that may stand beside "*".
+UNSCOPED = {
+    "ec2:DescribeInstances",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeVolumes",
+    "ssm:DescribeInstanceInformation",
+    "ssm:GetCommandInvocation",
+    "ssm:ListCommandInvocations",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+STATES = [step.state for step in BACKUP]
+
+
+def brief(resource: str) -> str:
+    """``arn:…:instance/*`` → ``instance/*``; imports of the storage stack by what they are."""
+    for export, name in (("GetAttCatalog", "catalog"), ("GetAttKey", "key"), ("GetAttVault", "vault")):
+        if export in resource:
+            prefix = resource.partition("/")[2]
+            return prefix or name
+    if "Logs" in resource:
+        return "logs"
+    return re.sub(r"<AWS::\w+>", "", resource).split(":", 5)[5] if resource.startswith("arn:") else resource
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_role_may_do_what_its_step_does_and_nothing_more(synthesis: Synthesis, state: str) -> None:
+    statements = synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy")
+    granted = {f"{action} {brief(r)}" for s in statements for action in s["Action"] for r in s["Resource"]}
+    assert granted == PERMISSIONS[state] | LOGS_AND_TRACES
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_what_cannot_be_scoped_is_granted_on_everything(synthesis: Synthesis, state: str) -> None:
+    for statement in synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy"):
+        assert statement["Effect"] == "Allow"
+        assert not any("*" in action for action in statement["Action"])
+        if "*" in statement["Resource"]:
+            assert set(statement["Action"]) <= UNSCOPED
+
+
+def test_what_works_on_instances_and_snapshots_works_on_ours_only(synthesis: Synthesis) -> None:
+    at_creation = {"StringEquals": {"ec2:CreateAction": "CreateSnapshots"}}
+    of_a_run = {"StringLike": {"aws:ResourceTag/aerokeep:run": "*"}}
+    ours = {
+        "ssm:SendCommand instance/*": {"StringEquals": {"aws:ResourceTag/aerokeep-demo": ["demo"]}},
+        "ec2:CreateSnapshots instance/*": {"StringEquals": {"aws:ResourceTag/aerokeep-demo": ["demo"]}},
+        "ec2:CreateSnapshots volume/*": None,  # operators need not tag volumes; the instance decides
+        "ec2:CreateSnapshots snapshot/*": {
+            "StringEquals": {"aws:RequestTag/aerokeep:cluster": ["demo"]},
+            "Null": {"aws:RequestTag/aerokeep:run": "false"},
+        },
+        "ec2:DeleteSnapshot snapshot/*": of_a_run,
+    }
+    seen = set()
+    for state in STATES:
+        tagging = {"ec2:CreateTags snapshot/*": at_creation if state == "CutSnapshots" else of_a_run}
+        for statement in synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy"):
+            (action, *_), (resource, *_) = statement["Action"], map(brief, statement["Resource"])
+            if resource.startswith(("instance/", "volume/", "snapshot/")):
+                seen.add(f"{action} {resource}")
+                assert statement.get("Condition") == (ours | tagging)[f"{action} {resource}"]
+    assert seen == {*ours, "ec2:CreateTags snapshot/*"}
+
+
+def test_snapshot_arns_name_no_account_as_those_of_ec2_do(synthesis: Synthesis) -> None:
+    resources = {
+        resource
+        for state in STATES
+        for statement in synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy")
+        for resource in statement["Resource"]
+        if "snapshot/" in resource
+    }
+    assert resources == {"arn:<AWS::Partition>:ec2:<AWS::Region>::snapshot/*"}
+
+
+def test_clusters_with_different_tag_keys_need_a_condition_each() -> None:
+    def cluster(key: str, value: str) -> dict[str, object]:
+        return {"tag": {"key": key, "value": value}}
+
+    clusters = {"a": cluster("db", "a"), "b": cluster("db", "b"), "c": cluster("role", "aerospike")}
+    assert instance_conditions(Config.model_validate({"clusters": clusters})) == [
+        {"StringEquals": {"aws:ResourceTag/db": ["a", "b"]}},
+        {"StringEquals": {"aws:ResourceTag/role": ["aerospike"]}},
+    ]
+
+
+def test_the_machine_may_call_its_steps_and_no_other_function(synthesis: Synthesis) -> None:
+    statements = synthesis.statements("AerokeepWorkflow", "BackupRoleDefaultPolicy")
+    (invoke,) = [s for s in statements if "lambda:InvokeFunction" in s["Action"]]
+    functions = synthesis.resources("AerokeepWorkflow", "AWS::Lambda::Function")
+    assert set(invoke["Resource"]) == {f"<{name}.Arn>" for name in functions}
+
+
+def test_the_scheduler_may_start_backups_and_report_what_it_could_not_start(synthesis: Synthesis) -> None:
+    statements = synthesis.statements("AerokeepTrigger", "SchedulerRoleDefaultPolicy")
+    assert sorted(action for s in statements for action in s["Action"]) == ["sqs:SendMessage", "states:StartExecution"]
+    assert not any("*" in resource for s in statements for resource in s["Resource"])
+
+
+def test_every_document_that_a_role_may_run_exists(synthesis: Synthesis) -> None:
+    documents = {
+        f"document/{d['Properties']['Name']}"
+        for d in synthesis.resources("AerokeepDocuments", "AWS::SSM::Document").values()
+    }
+    named = {
+        brief(resource)
+        for state in STATES
+        for statement in synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy")
+        for resource in statement["Resource"]
+        if ":document/" in resource
+    }
+    assert named <= documents
