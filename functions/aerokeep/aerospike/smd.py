@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from aerokeep_node.formats.smd import SmdError, parse_smd
+from aerokeep_node.formats.smd import BadSmdError, parse_smd
 
 
 def smd_faults(files: Mapping[str, Mapping[str, bytes]]) -> Iterator[str]:
@@ -15,5 +15,5 @@ def smd_faults(files: Mapping[str, Mapping[str, bytes]]) -> Iterator[str]:
         for name, body in sorted(modules.items()):
             try:
                 parse_smd(body)
-            except SmdError as error:
+            except BadSmdError as error:
                 yield f"node {node_id}: {name}: {error}"

@@ -32,7 +32,7 @@ class Catalog:
     # -- locks
 
     def acquire(self, run: RunRef) -> RunRef:
-        """Take the cluster's lock for this execution → the run with its epoch; a second call by the same one is a no-op.
+        """Take the cluster's lock for this execution → the run with its epoch; asking twice changes nothing.
 
         Raises:
             ConflictError: another execution holds it.

@@ -32,7 +32,7 @@ def client(service: str, *, attempts: int = 5, read_timeout_s: float = 15) -> An
         max_pool_connections=WIDEST_CLUSTER,
         signature_version="s3v4" if service == "s3" else None,
     )
-    return _session().client(service, config=config)
+    return _session().client(service, config=config)  # type: ignore[call-overload] # the stubs want a literal name
 
 
 def setting(name: str) -> str:

@@ -18,9 +18,21 @@ if TYPE_CHECKING:
 
 _LIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
 _SPEC_FIELDS = (
-    "InstanceType ImageId KeyName SubnetId VpcId PrivateIpAddress IamInstanceProfile Placement "
-    "NetworkInterfaces SecurityGroups Tags EbsOptimized MetadataOptions BlockDeviceMappings"
-).split()
+    "InstanceType",
+    "ImageId",
+    "KeyName",
+    "SubnetId",
+    "VpcId",
+    "PrivateIpAddress",
+    "IamInstanceProfile",
+    "Placement",
+    "NetworkInterfaces",
+    "SecurityGroups",
+    "Tags",
+    "EbsOptimized",
+    "MetadataOptions",
+    "BlockDeviceMappings",
+)
 
 
 class Instances:

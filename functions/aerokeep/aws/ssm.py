@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
+from pydantic import Field
 
 from aerokeep.aws.clients import client, setting
 from aerokeep.aws.errors import code_of, translated
@@ -69,7 +70,7 @@ class HostReply(Wire):
     state: CommandState
     status: str
     exit_code: int = -1
-    body: dict[str, Any] = {}
+    body: dict[str, Any] = Field(default_factory=dict)
     """The one JSON object that the host program prints."""
 
     @property
@@ -115,7 +116,7 @@ class Hosts:
         return online
 
     def send(self, verb: str, instance_ids: Iterable[str], parameters: Mapping[str, str] | None = None) -> list[str]:
-        """Start ``verb`` on every instance → command ids. Explicit ids, all at once, none stopped by another's failure."""
+        """Start ``verb`` on every instance → command ids; all at once, none held up by another's failure."""
         commands = []
         for chunk in _chunks(sorted(instance_ids)):
             with translated(f"SendCommand {verb}"):

@@ -8,7 +8,7 @@ from aerokeep.model.consistency import Label
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.wire import Instant, Wire
 
-MANIFEST_SCHEMA = 1
+SCHEMA: Literal[1] = 1
 
 
 class SnapshotState(StrEnum):
@@ -88,7 +88,7 @@ class NodeFiles(Wire):
 class Manifest(Wire):
     """The commit mark: written last, once, and enough to restore without the catalog."""
 
-    schema_version: Literal[1] = MANIFEST_SCHEMA
+    schema_version: Literal[1] = SCHEMA
     state: Literal["committed"] = "committed"
     point_id: str
     cluster: ClusterConfig
@@ -113,7 +113,7 @@ class Manifest(Wire):
 class Abandonment(Wire):
     """What stands under the manifest's key when the point was given up: it can never be committed after that."""
 
-    schema_version: Literal[1] = MANIFEST_SCHEMA
+    schema_version: Literal[1] = SCHEMA
     state: Literal["abandoned"] = "abandoned"
     point_id: str
     execution: str

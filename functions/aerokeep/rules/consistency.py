@@ -64,14 +64,10 @@ def prove(node: NodePlan, evidence: NodeEvidence | None, namespaces: tuple[str, 
     times, bounds = evidence.times, clock_bounds(evidence)
     if bounds is None:
         return "clock not synchronised through the window"
-    if times.guarded is None or times.settle_started is None:
-        return f"write stop incomplete (ended by {evidence.ended_by}{_first_error(evidence)})"
-    if not evidence.guarded_all:
-        return "guard not in force from first to last look"
-    for name in namespaces:
-        seen = evidence.namespaces.get(name)
-        if seen is None or not seen.flushed:
-            return f"namespace {name} not proven flushed"
+    if times.guarded is None or times.settle_started is None or not evidence.guarded_all:
+        return f"guard not in force from first to last look (ended by {evidence.ended_by}{_first_error(evidence)})"
+    if unproven := [n for n in namespaces if n not in evidence.namespaces or not evidence.namespaces[n].flushed]:
+        return f"namespaces {unproven} not proven flushed"
     quiet = _quiet(node, evidence, bounds)
     if isinstance(quiet, str):
         return quiet
@@ -161,7 +157,7 @@ def _barrier(proofs: Mapping[str, Proof | str]) -> Iterator[str]:
     for proof in proven:
         if proof.settled_from < last.guarded_by:
             behind_s = last.guarded_by - proof.settled_from
-            yield f"node {proof.node_id}: flush proof may have begun {behind_s:.3f} s before node {last.node_id} was guarded"
+            yield f"node {proof.node_id}: flush proof may begin {behind_s:.3f} s before {last.node_id} is guarded"
 
 
 def _covering(
@@ -198,8 +194,8 @@ def _membership(plan: BackupPlan, evidence: Mapping[str, NodeEvidence]) -> Itera
         if after.uptime_s < before.uptime_s:
             yield f"node {node.node_id}: asd was restarted in the window"
         for view in (before, after):
-            if {*view.peers, node.node_id} != everyone:
-                yield f"node {node.node_id}: sees nodes {sorted({*view.peers, node.node_id})}, planned {sorted(everyone)}"
+            if (members := {*view.peers, node.node_id}) != everyone:
+                yield f"node {node.node_id}: sees nodes {sorted(members)}, planned {sorted(everyone)}"
             if view.migrations_remaining:
                 yield f"node {node.node_id}: {view.migrations_remaining} partitions were migrating"
     if len(keys) > 1:

@@ -6,8 +6,8 @@ from aerokeep.model.cluster import WriteStop
 from aerokeep.model.plan import Window
 
 PLANNED_FLUSH_S = 1.0
-"""From T0 to flushed and frozen on a healthy host: 0.3 s for all guards to be set, 0.25-0.4 s flush proof, 0.07 s freeze
-(measured-asd-8.1.2.md: fsfreeze 58-73 ms). A host that takes longer costs the label, never the data."""
+"""From T0 to flushed and frozen on a healthy host: 0.3 s until all guards are set, 0.25-0.4 s flush proof, then the
+freeze (58-73 ms on a real server). A host that takes longer costs the label, never the data."""
 CUT_MARGIN_S = 1.0
 """A cut is not requested later than this before T1: its answer must come while writes are still stopped."""
 

@@ -16,7 +16,7 @@ from aerokeep.steps.step import Clock, logger, step
 
 
 class Input(Wire):
-    """The raw execution input is enough: the lock knows the run, also if its first state was killed after its effect."""
+    """The raw execution input is enough: the lock knows the run, even if its first state died after its effect."""
 
     request: dict[str, Any]
     execution: str
@@ -35,7 +35,7 @@ class Output(Wire):
     deleted: tuple[str, ...]
 
 
-def run(  # noqa: PLR0913 - each collaborator is one service
+def run(
     request: Input,
     *,
     runs: Runs,

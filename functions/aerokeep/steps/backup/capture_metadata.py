@@ -42,9 +42,7 @@ class Captured(Wire):
     nodes: tuple[NodeFiles, ...]
 
 
-def run(  # noqa: PLR0913 - each collaborator is one service
-    request: RunRef, *, runs: Runs, catalog: Catalog, points: Points, hosts: Hosts, clock: Clock
-) -> Progress:
+def run(request: RunRef, *, runs: Runs, catalog: Catalog, points: Points, hosts: Hosts, clock: Clock) -> Progress:
     """Three looks or more: ask what there is, sign and have it uploaded, then find every host done.
 
     Raises:
@@ -91,7 +89,7 @@ def _reported(request: RunRef, plan: BackupPlan, replies: Mapping[str, HostReply
     return tuple(nodes)
 
 
-def _start_uploads(  # noqa: PLR0913 - each collaborator is one service
+def _start_uploads(
     request: RunRef,
     plan: BackupPlan,
     files: tuple[NodeFiles, ...],

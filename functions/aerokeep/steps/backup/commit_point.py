@@ -25,9 +25,7 @@ class Output(Wire):
     snapshots: int
 
 
-def run(  # noqa: PLR0913 - each collaborator is one service
-    request: RunRef, *, runs: Runs, points: Points, catalog: Catalog, clock: Clock, meter: Meter
-) -> Output:
+def run(request: RunRef, *, runs: Runs, points: Points, catalog: Catalog, clock: Clock, meter: Meter) -> Output:
     """Compete with abandonment for the manifest's key; the same execution's second try finds its own manifest.
 
     Raises:

@@ -39,9 +39,7 @@ class Uncut(Wire):
     """The set may exist all the same."""
 
 
-def run(  # noqa: PLR0913 - each collaborator is one service
-    request: RunRef, *, runs: Runs, catalog: Catalog, cutter: Cutter, snapshots: Snapshots, clock: Clock
-) -> Output:
+def run(request: RunRef, *, runs: Runs, catalog: Catalog, cutter: Cutter, snapshots: Snapshots, clock: Clock) -> Output:
     """Warm up, wait for the planned instant, cut every node in parallel, and write down when.
 
     Raises:

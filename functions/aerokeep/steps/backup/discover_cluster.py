@@ -27,9 +27,7 @@ class Surveys(Wire):
     surveys: dict[str, Survey]
 
 
-def run(  # noqa: PLR0913 - each collaborator is one service
-    request: RunRef, *, runs: Runs, catalog: Catalog, instances: Instances, hosts: Hosts, clock: Clock
-) -> Progress:
+def run(request: RunRef, *, runs: Runs, catalog: Catalog, instances: Instances, hosts: Hosts, clock: Clock) -> Progress:
     """Start the surveys the first time, look for answers after that.
 
     Raises:

@@ -74,7 +74,7 @@ def _send(plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts) -> li
     return commands
 
 
-def _watch(  # noqa: PLR0913 - all of the window's context
+def _watch(
     commands: list[str], plan: BackupPlan, hosts: Hosts, clock: Clock, *, window: Window, asked_at: Instant
 ) -> dict[str, HostReply]:
     """Wait inside: here seconds count, and one SSM round trip is all there is time for."""
@@ -88,7 +88,7 @@ def _watch(  # noqa: PLR0913 - all of the window's context
         time.sleep(POLL_S)
 
 
-def _no_go(  # noqa: PLR0913 - all of the window's context
+def _no_go(
     request: RunRef,
     plan: BackupPlan,
     window: Window,

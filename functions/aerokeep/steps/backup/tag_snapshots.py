@@ -1,4 +1,4 @@
-"""State ``TagSnapshots``: say on each snapshot which node and device it is of, so that the vault is not needed to tell."""
+"""State ``TagSnapshots``: say on each snapshot which node and device it is of: no vault is needed to tell."""
 
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.ec2 import Snapshots

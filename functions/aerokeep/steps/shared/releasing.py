@@ -6,7 +6,7 @@ from aerokeep.steps.step import logger
 
 
 def release(run: RunRef, catalog: Catalog) -> bool:
-    """Let go of the cluster → False if another execution holds it (or nobody): then there is nothing of ours to release."""
+    """Let go of the cluster → False if it was not ours: another execution's lock is never touched."""
     released = catalog.release(run)
     logger.info("lock released" if released else "lock was not ours", cluster=run.cluster, epoch=run.epoch)
     return released
