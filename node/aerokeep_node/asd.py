@@ -1,0 +1,183 @@
+"""Find the database server of this host: its process, its conf, its address, and who it says it is."""
+
+import os
+import re
+from typing import Any, Dict, List, Optional
+
+from aerokeep_node.conf import Context, parse_conf
+from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError, is_security_error, refuse
+from aerokeep_node.refusal import NotNowError, RefusalError
+from aerokeep_node.tree import Tree, read_text
+
+DEFAULT_CONF = "etc/aerospike/aerospike.conf"
+ENVIRONMENT_FILES = ("etc/sysconfig/aerospike", "etc/default/aerospike")
+DEFAULT_PORT = 3000
+DEFAULT_WORK_DIRECTORY = "/opt/aerospike"
+_PEER = re.compile(r"\[([0-9A-Fa-f]+),[^,\[\]]*,\[")
+
+
+class Asd:
+    """The server as found on this host; ``pid`` is None while it does not run."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.pid, arguments = _find_process(tree)
+        self.conf_path = _conf_path(tree, self.pid, arguments)
+        text = read_text(self.conf_path)
+        self.conf: Context = parse_conf(text or "")
+        self.conf_readable = text is not None
+        network = self.conf.child("network")
+        self._service = (network.child("service") if network else None) or Context(())
+
+    @property
+    def address(self) -> str:
+        """Where info is answered; ``any`` is reached by loopback."""
+        address = self._service.get("address") or "any"
+        return "127.0.0.1" if address in ("any", "0.0.0.0", "::", "*") else address  # noqa: S104 - compared, not bound
+
+    @property
+    def port(self) -> int:
+        """The port for clients without TLS."""
+        port = self._service.get("port") or ""
+        return int(port) if port.isdigit() else DEFAULT_PORT
+
+    @property
+    def tls_only(self) -> bool:
+        """Whether the conf offers TLS and no plain port."""
+        return self._service.get("tls-port") is not None and self._service.get("port") is None
+
+    @property
+    def security_in_conf(self) -> bool:
+        """Whether the conf has a security context that switches it on (since 5.7 its mere presence does)."""
+        security = self.conf.child("security")
+        return security is not None and security.get("enable-security", "true") == "true"
+
+    @property
+    def work_directory(self) -> str:
+        """Where the SMD files are."""
+        service = self.conf.child("service")
+        return (service.get("work-directory") if service else None) or DEFAULT_WORK_DIRECTORY
+
+    def namespace_conf(self, name: str) -> Optional[Context]:
+        """Give the conf's part about a namespace."""
+        return self.conf.child("namespace", name)
+
+    def connect(self) -> InfoConnection:
+        """Open an info connection, or end the verb with a refusal that says why there is none."""
+        if self.pid is None:
+            raise NotNowError("asd_not_running", "no process named asd on this host")
+        if self.tls_only:
+            raise RefusalError("tls_only", "the server offers TLS only; this version of Aerokeep speaks plain info")
+        connection = InfoConnection(self.address, self.port)
+        try:
+            connection.open()
+            connection.ask("build")
+        except (InfoError, InfoSilenceError) as error:
+            raise refuse(error) from error
+        return connection
+
+    def still_runs(self) -> bool:
+        """Whether the process found at the beginning is there still."""
+        return self.pid is not None and os.path.isdir(self.tree.path("proc", str(self.pid)))
+
+
+def _find_process(tree: Tree) -> "tuple[Optional[int], List[str]]":
+    found = []
+    for entry in tree.listdir("proc"):
+        if not entry.isdigit():
+            continue
+        arguments = (tree.read("proc", entry, "cmdline") or "").split("\0")
+        if os.path.basename(arguments[0]) == "asd":
+            found.append((int(entry), arguments))
+    if len(found) > 1:
+        pids = ", ".join(str(pid) for pid, _ in found)
+        raise RefusalError("several_asd", f"more than one asd runs on this host (pids {pids}): one is expected")
+    return found[0] if found else (None, [])
+
+
+def _conf_path(tree: Tree, pid: Optional[int], arguments: List[str]) -> str:
+    for index, argument in enumerate(arguments):
+        value = None
+        if argument in ("--config-file", "-f") and index + 1 < len(arguments):
+            value = arguments[index + 1]
+        elif argument.startswith("--config-file="):
+            value = argument.split("=", 1)[1]
+        if value and not os.path.isabs(value) and pid is not None:
+            return os.path.join(os.path.realpath(tree.path("proc", str(pid), "cwd")), value)
+        if value:
+            return value
+    for environment_file in ENVIRONMENT_FILES:
+        found = re.search(
+            r"^\s*(?:export\s+)?ASD_CONFIG_FILE=[\"']?([^\"'\s]+)", tree.read(environment_file) or "", re.MULTILINE
+        )
+        if found:
+            return found.group(1)
+    return tree.path(DEFAULT_CONF)
+
+
+def describe_asd(asd: Asd) -> Dict[str, Any]:
+    """Shape ``asd`` of survey and health; a server that can't be asked is described by what its conf says."""
+    known: Dict[str, Any] = {
+        "running": asd.pid is not None,
+        "build": None,
+        "edition": None,
+        "node_id": None,
+        "cluster_name": None,
+        "cluster_size": None,
+        "cluster_key": None,
+        "uptime_s": None,
+        "conf_path": asd.conf_path,
+        "work_directory": asd.work_directory,
+        "address": asd.address,
+        "port": asd.port,
+        "peers": [],
+        "migrations_remaining": None,
+        "security_enabled": asd.security_in_conf,
+    }
+    if asd.pid is None or asd.tls_only:
+        return known
+    connection = InfoConnection(asd.address, asd.port)
+    try:
+        known.update(_ask_identity(connection))
+    except InfoError as error:
+        if not is_security_error(str(error)):
+            raise refuse(error) from error
+        known["security_enabled"] = True
+    except InfoSilenceError as error:
+        raise refuse(error) from error
+    finally:
+        connection.close()
+    return known
+
+
+def _ask_identity(connection: InfoConnection) -> Dict[str, Any]:
+    cluster = cluster_state(connection)
+    name = connection.ask("cluster-name")
+    service = connection.ask_pairs("get-config:context=service")
+    identity: Dict[str, Any] = {
+        "build": connection.ask("build"),
+        "edition": "enterprise" if "enterprise" in connection.ask("edition").lower() else "community",
+        "node_id": connection.ask("node"),
+        "cluster_name": None if name in ("", "null") else name,
+        "cluster_size": cluster["size"],
+        "cluster_key": cluster["key"],
+        "uptime_s": cluster["uptime_s"],
+        "peers": cluster["peers"],
+        "migrations_remaining": cluster["migrations_remaining"],
+    }
+    if service.get("work-directory"):
+        identity["work_directory"] = service["work-directory"]
+    return identity
+
+
+def cluster_state(connection: InfoConnection, timeout_s: float = 3.0) -> Dict[str, Any]:
+    """Ask what must not change around a cut: membership, uptime, migrations."""
+    statistics = connection.ask_pairs("statistics", timeout_s)
+    peers = _PEER.findall(connection.ask("peers-clear-std", timeout_s))
+    return {
+        "key": statistics.get("cluster_key"),
+        "size": int(statistics.get("cluster_size", "0")),
+        "uptime_s": int(statistics.get("uptime", "0")),
+        "peers": sorted(peer.upper() for peer in peers),
+        "migrations_remaining": int(statistics.get("migrate_partitions_remaining", "0")),
+    }

@@ -1,0 +1,144 @@
+"""The directory of one run below ``/run/aerokeep``: what is intended, what was done, and whether a lease lives."""
+
+import fcntl
+import json
+import os
+from typing import Any, Dict, List, Optional
+
+from aerokeep_node.refusal import HeldError
+from aerokeep_node.tree import Tree
+
+HOME = "run/aerokeep"
+LOCK = "lease.lock"
+
+REQUEST = "request.json"
+"""What stop-writes asks its resident to do."""
+ARMED = "armed.json"
+"""The resident is ready; the answer of stop-writes."""
+REFUSED = "refused.json"
+"""The resident could not arm; why."""
+INTENT = "intent.json"
+"""Written before each act: what an undo by somebody else needs to know."""
+EVIDENCE = "evidence.json"
+"""Written last: the write stop is over and everything is as before."""
+RESUME = "resume"
+"""Put here by resume-writes: undo now."""
+TOMBSTONE = "tombstone"
+"""Put here by resume-writes: no write stop may start for this run any more."""
+ASIDE = "aside"
+ASIDE_LIST = "aside.json"
+LOG = "lease.log"
+
+
+class RunDirectory:
+    """Files of one run; every write is whole or not there at all."""
+
+    def __init__(self, tree: Tree, run: str) -> None:
+        self.tree = tree
+        self.run = run
+        self.path = tree.path(HOME, run)
+
+    def create(self) -> None:
+        """Make it, readable by root alone."""
+        os.makedirs(self.tree.path(HOME), mode=0o700, exist_ok=True)
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+
+    def file(self, *names: str) -> str:
+        """Give the path of a file in it."""
+        return os.path.join(self.path, *names)
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there."""
+        return os.path.exists(self.file(name))
+
+    def mark(self, name: str) -> None:
+        """Put an empty file, such as the tombstone."""
+        write_whole(self.file(name), b"")
+
+    def write(self, name: str, content: Any) -> None:  # noqa: ANN401 - whatever JSON can carry
+        """Write JSON, durable before this returns."""
+        write_whole(self.file(name), json.dumps(content, separators=(",", ":")).encode("ascii"))
+
+    def read(self, name: str) -> Optional[Dict[str, Any]]:
+        """Read JSON; None where there is none yet."""
+        try:
+            with open(self.file(name), "rb") as file:
+                content = json.loads(file.read().decode("ascii"))
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Write a file so that a reader, also after a crash, sees all of it or the former one."""
+    draft = f"{path}.{os.getpid()}.draft"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(draft, path)
+    except BaseException:
+        if os.path.exists(draft):
+            os.unlink(draft)
+        raise
+
+
+def take_lease_lock(tree: Tree, run: str) -> int:
+    """Take the host's one lease lock; the kernel gives it back whatever becomes of its holders.
+
+    Raises:
+        HeldError: ``guard_held``: another run's lease lives.
+
+    """
+    os.makedirs(tree.path(HOME), mode=0o700, exist_ok=True)
+    descriptor = os.open(tree.path(HOME, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 200, 0).decode("ascii", "replace")
+        os.close(descriptor)
+        raise HeldError("guard_held", "the write stop of run {} lives on this host".format(holder or "?")) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, run.encode("ascii"), 0)
+    return descriptor
+
+
+def holder_of_lease_lock(tree: Tree) -> Optional[str]:
+    """Say which run's lease lives on this host, if any does."""
+    try:
+        descriptor = os.open(tree.path(HOME, LOCK), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        # Shared, so that two askers don't see each other; given back at once by closing.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return os.pread(descriptor, 200, 0).decode("ascii", "replace")
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def live_run(tree: Tree) -> Optional[Dict[str, Any]]:
+    """Describe the write stop that lives on this host, if one does."""
+    run = holder_of_lease_lock(tree)
+    if not run:
+        return None
+    armed = RunDirectory(tree, run).read(ARMED) or {}
+    return {
+        "run": run,
+        "armed_at": armed.get("armed_at"),
+        "start_at": armed.get("start_at"),
+        "end_at": armed.get("end_at"),
+    }
+
+
+def abandoned_runs(tree: Tree) -> List[str]:
+    """List runs that were armed and never ended, though no lease lives: their holder was killed."""
+    if holder_of_lease_lock(tree) is not None:
+        return []
+    runs = (RunDirectory(tree, name) for name in tree.listdir(HOME))
+    return [run.run for run in runs if run.has(INTENT) and not run.has(EVIDENCE)]

@@ -1,0 +1,100 @@
+"""The table of verbs: the only place of their names, parameters, patterns and time limits."""
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Dict, Tuple
+
+from aerokeep_node.refusal import BadParameterError, RefusalError
+
+ENVIRONMENT_PREFIX = "SSM_"
+MOST_NAMESPACES = 32
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One String parameter; ``pattern`` is anchored and stays in what Java's and Go's regular expressions share."""
+
+    name: str
+    pattern: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb; ``timeout_s`` is the document's executionTimeout."""
+
+    name: str
+    description: str
+    timeout_s: int
+    parameters: Tuple[Parameter, ...] = ()
+
+
+_RUN = Parameter("Run", "^[a-z0-9][a-z0-9-]{0,95}$", "Id of the run")
+_INSTANT = "^[0-9]{10}[.][0-9]{3}$"
+
+VERBS: Dict[str, Verb] = {
+    verb.name: verb
+    for verb in (
+        Verb("survey", "Describe this host, its Aerospike server, and the EBS volumes below its storage", 60),
+        Verb(
+            "stop-writes",
+            "Arm a write stop that begins at StartAt and that this host ends by itself at EndAt",
+            60,
+            (
+                _RUN,
+                Parameter("Token", "^[0-9a-f]{32}$", "Fencing token of this try"),
+                Parameter("StartAt", _INSTANT, "T0, true time in epoch seconds"),
+                Parameter("EndAt", _INSTANT, "T1, true time in epoch seconds"),
+                Parameter("Namespaces", "^[A-Za-z0-9_.-]{1,31}(,[A-Za-z0-9_.-]{1,31})*$", "Namespaces to guard"),
+                Parameter(
+                    "Freeze", "^(none|/[A-Za-z0-9._/@+-]*(,/[A-Za-z0-9._/@+-]*)*)$", "Mount points to freeze, or none"
+                ),
+            ),
+        ),
+        Verb(
+            "resume-writes",
+            "End the write stop of a run now, and give its evidence",
+            60,
+            (_RUN, Parameter("Tombstone", "^(yes|no)$", "yes: no write stop may start for this run any more")),
+        ),
+        Verb(
+            "capture",
+            "Report the SMD and conf files of a run, or upload them to presigned addresses",
+            300,
+            (
+                _RUN,
+                Parameter(
+                    "Uploads",
+                    "^(report|https?://[A-Za-z0-9._~:/?&=%@+,-]+)$",
+                    "report, or where the list of uploads is",
+                ),
+            ),
+        ),
+        Verb("health", "Ask the Aerospike server how it is", 30),
+    )
+}
+
+
+def read_parameters(verb: Verb) -> Dict[str, str]:
+    """Take a verb's parameters from the environment and check them again, whoever checked them before.
+
+    Raises:
+        RefusalError: ``agent_too_old``: the SSM agent did not set a variable.
+        BadParameterError: ``bad_parameter``: a value does not match its pattern.
+
+    """
+    values = {}
+    for parameter in verb.parameters:
+        variable = ENVIRONMENT_PREFIX + parameter.name
+        value = os.environ.get(variable)
+        if value is None:
+            detail = f"{variable} is not set: the SSM agent must be 3.3.2746.0 or newer"
+            raise RefusalError("agent_too_old", detail)
+        # fullmatch, since $ would let a trailing newline through.
+        if not re.fullmatch(parameter.pattern, value):
+            raise BadParameterError(
+                "bad_parameter", f"{parameter.name}: {value[:80]!r} does not match {parameter.pattern}"
+            )
+        values[parameter.name] = value
+    return values

@@ -1,0 +1,162 @@
+"""Pack the host program into one deterministic zipapp and write the SSM documents that carry it.
+
+Usage: ``python node/pack.py build/node`` writes ``aerokeep-node.pyz`` and ``documents/<verb>.json``.
+"""
+
+import ast
+import base64
+import hashlib
+import io
+import json
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, Dict, List
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from aerokeep_node.verbs import ENVIRONMENT_PREFIX, VERBS, Verb  # noqa: E402 - the path above comes first
+
+PACKAGE = Path(__file__).resolve().parent / "aerokeep_node"
+PROGRAM = "aerokeep-node.pyz"
+OLDEST_PYTHON = (3, 7)
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The oldest time a zip can hold: the same sources give the same bytes."""
+LARGEST_DOCUMENT_BYTES = 64 * 1024
+LARGEST_BASE64_BYTES = 44 * 1024
+BASE64_LINE = 4000
+DOCUMENT_TOO_LARGE = "{} has {} bytes, SSM takes {}"
+
+HEAD = """\
+set -eu
+umask 077
+PATH="${{PATH:-/usr/bin:/bin}}:/usr/local/sbin:/usr/sbin:/sbin"
+export PATH
+refuse() {{
+  printf '{{"schema":1,"verb":"{verb}","ok":false,"error":{{"code":"%s","detail":"%s"}} }}\\n' "$1" "$2"
+  exit 3
+}}
+"""
+CHECK_VARIABLE = """\
+[ -n "${{{variable}+set}}" ] || refuse agent_too_old '{variable} is not set: the SSM agent must be 3.3.2746.0 or newer'
+"""
+RUN = """\
+python=''
+for candidate in python3 /usr/libexec/platform-python; do
+  if "$candidate" -I -c 'import sys; sys.exit(sys.version_info < ({oldest}))' >/dev/null 2>&1; then
+    python=$candidate
+    break
+  fi
+done
+[ -n "$python" ] || refuse python_missing 'neither python3 nor platform-python of version {oldest_text} or newer'
+home="${{AEROKEEP_ROOT:-}}/run/aerokeep/program/{sha256}"
+program="$home/{program}"
+intact() {{
+  printf '%s  %s\\n' '{sha256}' "$1" | sha256sum -c - >/dev/null 2>&1
+}}
+if ! intact "$program"; then
+  mkdir -p "$home"
+  draft="$program.$$"
+  base64 -d >"$draft" <<'PROGRAM'
+{base64}
+PROGRAM
+  intact "$draft" || refuse program_damaged 'the program does not have the sha256 that its document names'
+  mv -f "$draft" "$program"
+fi
+exec "$python" -I "$program" {verb}
+"""
+
+
+def slim(source: str) -> str:
+    """Drop comments and docstrings, which the host never shows; what is left must still be Python 3.7."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            continue
+        # Bare strings below an assignment document it; they go too.
+        kept = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+        node.body = kept or [ast.Pass()]
+    text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+    ast.parse(text, feature_version=OLDEST_PYTHON)
+    return text
+
+
+def pack_program() -> bytes:
+    """Make the zipapp: sorted names, fixed times, deflated."""
+    sources = {path.relative_to(PACKAGE.parent).as_posix(): slim(path.read_text()) for path in PACKAGE.rglob("*.py")}
+    sources["__main__.py"] = sources.pop("aerokeep_node/__main__.py")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(sources):
+            entry = zipfile.ZipInfo(name, EPOCH)
+            entry.create_system = 3
+            entry.external_attr = 0o100600 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, sources[name])
+    return packed.getvalue()
+
+
+def script(verb: Verb, program: bytes) -> str:
+    """Write the shell of one document: find Python, put the program in place, run the verb."""
+    encoded = base64.b64encode(program).decode("ascii")
+    lines = [encoded[start : start + BASE64_LINE] for start in range(0, len(encoded), BASE64_LINE)]
+    parts = [HEAD.format(verb=verb.name)]
+    parts += [CHECK_VARIABLE.format(variable=ENVIRONMENT_PREFIX + parameter.name) for parameter in verb.parameters]
+    parts.append(
+        RUN.format(
+            oldest=", ".join(map(str, OLDEST_PYTHON)),
+            oldest_text=".".join(map(str, OLDEST_PYTHON)),
+            sha256=hashlib.sha256(program).hexdigest(),
+            program=PROGRAM,
+            base64="\n".join(lines),
+            verb=verb.name,
+        )
+    )
+    return "".join(parts)
+
+
+def document(verb: Verb, program: bytes) -> Dict[str, Any]:
+    """Give the whole content of one SSM document (schema 2.2)."""
+    content: Dict[str, Any] = {"schemaVersion": "2.2", "description": f"Aerokeep: {verb.description}"}
+    if verb.parameters:
+        content["parameters"] = {
+            parameter.name: {
+                "type": "String",
+                "description": parameter.description,
+                "allowedPattern": parameter.pattern,
+                "interpolationType": "ENV_VAR",
+            }
+            for parameter in verb.parameters
+        }
+    content["mainSteps"] = [
+        {
+            "action": "aws:runShellScript",
+            "name": verb.name.replace("-", "_"),
+            "precondition": {"StringEquals": ["platformType", "Linux"]},
+            "inputs": {"timeoutSeconds": str(verb.timeout_s), "runCommand": script(verb, program).splitlines()},
+        }
+    ]
+    return content
+
+
+def main(arguments: List[str]) -> int:
+    """Write everything below the folder named; refuse what SSM would not take."""
+    target = Path(arguments[0])
+    documents = target / "documents"
+    documents.mkdir(parents=True, exist_ok=True)
+    program = pack_program()
+    (target / PROGRAM).write_bytes(program)
+    encoded_bytes = len(base64.b64encode(program))
+    print(f"{PROGRAM}: {len(program)} bytes, {encoded_bytes} in base64 (aim: {LARGEST_BASE64_BYTES})")
+    for verb in VERBS.values():
+        text = json.dumps(document(verb, program), indent=1, sort_keys=True) + "\n"
+        if len(text) > LARGEST_DOCUMENT_BYTES:
+            print(DOCUMENT_TOO_LARGE.format(verb.name, len(text), LARGEST_DOCUMENT_BYTES), file=sys.stderr)
+            return 1
+        (documents / f"{verb.name}.json").write_text(text)
+        print(f"documents/{verb.name}.json: {len(text)} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
