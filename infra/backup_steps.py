@@ -9,13 +9,12 @@ WHOLE_CPU_MB = 1769
 
 def _acquire_lock(may: StepGrants) -> None:
     may.read_cluster_parameters()  # the run keeps the configuration that it starts with
-    may.use_catalog("GetItem", "PutItem", "UpdateItem")  # take the lock, recognise a duplicate start
-    may.read_vault(RUNS)  # a repeated call finds what the first one wrote
+    may.use_catalog("GetItem", "PutItem", "UpdateItem")  # recognise a duplicate, reserve the point, take the lock
     may.write_vault(RUNS)
 
 
 def _discover_cluster(may: StepGrants) -> None:
-    may.describe("ec2:DescribeInstances", "ssm:DescribeInstanceInformation", sid="FindInstances")
+    may.describe("ec2:DescribeInstances", "ec2:DescribeVolumes", "ssm:DescribeInstanceInformation", sid="FindInstances")
     may.send("survey")
     may.use_catalog("GetItem")  # is the lock still this run's?
     may.read_vault(RUNS)
@@ -23,15 +22,13 @@ def _discover_cluster(may: StepGrants) -> None:
 
 
 def _plan_backup(may: StepGrants) -> None:
-    may.describe("ec2:DescribeVolumes")
-    may.use_catalog("GetItem", "Query")  # the lock; slowest cuts of earlier runs
-    may.read_vault(RUNS)
+    may.read_vault(RUNS)  # it decides on what earlier steps wrote down, and asks nobody
     may.write_vault(RUNS)
 
 
 def _stop_writes(may: StepGrants) -> None:
     may.send("stop-writes", "resume-writes")  # no-go: tombstones for hosts that were armed
-    may.use_catalog("GetItem", "UpdateItem")  # the lock and its busy_until
+    may.use_catalog("UpdateItem")  # busy_until, if the lock is still this run's
     may.read_vault(RUNS)
     may.write_vault(RUNS)
 
@@ -39,14 +36,13 @@ def _stop_writes(may: StepGrants) -> None:
 def _cut_snapshots(may: StepGrants) -> None:
     may.cut_snapshots()
     may.describe("ec2:DescribeInstances", "ec2:DescribeSnapshots")  # warm the connections; look up a doubtful answer
-    may.use_catalog("GetItem", "UpdateItem")  # the lock and its busy_until
+    may.use_catalog("UpdateItem")  # busy_until, if the lock is still this run's
     may.read_vault(RUNS)
     may.write_vault(RUNS)
 
 
 def _resume_writes(may: StepGrants) -> None:
-    may.send("resume-writes")
-    may.use_catalog("GetItem")
+    may.send("resume-writes")  # whoever holds the lock: no host stays stopped because a lock was lost
     may.read_vault(RUNS)
     may.write_vault(RUNS)
 
@@ -60,14 +56,13 @@ def _tag_snapshots(may: StepGrants) -> None:
 def _capture_metadata(may: StepGrants) -> None:
     may.send("capture")
     may.use_catalog("GetItem")
-    may.read_vault(RUNS, POINTS)  # POINTS: HeadObject shows what a host has uploaded
-    may.write_vault(RUNS, POINTS)  # POINTS: presigned PUTs carry the rights of this role
+    may.read_vault(RUNS)  # hosts read their list of uploads with a URL that carries the rights of this role
+    may.write_vault(RUNS, POINTS)  # POINTS: so do the presigned PUTs of the hosts
 
 
 def _check_snapshots(may: StepGrants) -> None:
     may.describe("ec2:DescribeSnapshots")
     may.read_vault(RUNS)
-    may.write_vault(RUNS)
 
 
 def _verify_point(may: StepGrants) -> None:
@@ -77,23 +72,22 @@ def _verify_point(may: StepGrants) -> None:
 
 
 def _commit_point(may: StepGrants) -> None:
-    may.use_catalog("GetItem", "PutItem", "UpdateItem")  # the lock, the index of points, the run's durations
-    may.read_vault(RUNS, POINTS)
+    may.use_catalog("GetItem", "PutItem")  # the lock; the index of points
+    may.read_vault(RUNS, POINTS)  # POINTS: who took the manifest's key?
     may.write_vault(POINTS)  # evidence, then the manifest: written last and once
 
 
 def _release_lock(may: StepGrants) -> None:
-    may.use_catalog("GetItem", "UpdateItem")
-    may.read_vault(RUNS)
+    may.use_catalog("UpdateItem")
 
 
 def _abandon_point(may: StepGrants) -> None:
     may.send("resume-writes")  # before anything else: no write stop outlives its run
-    may.describe("ec2:DescribeSnapshots")  # snapshots are found by their run, not by what the run remembers
+    may.describe("ec2:DescribeSnapshots")  # snapshots are found by their tag, not by what the run remembers
     may.delete_our_snapshots()
     may.use_catalog("GetItem", "PutItem", "UpdateItem")
     may.read_vault(RUNS, POINTS)
-    may.write_vault(RUNS, POINTS)  # POINTS: it competes with CommitPoint for the manifest's key
+    may.write_vault(POINTS)  # it competes with CommitPoint for the manifest's key
 
 
 BACKUP = (

@@ -15,69 +15,46 @@ LOGS_AND_TRACES = {
     "xray:PutTelemetryRecords *",
     "xray:PutTraceSegments *",
 }
-LOCK = {
-    "dynamodb:GetItem catalog",
-    "kms:Decrypt key",
-    "kms:DescribeKey key",
-    "kms:Encrypt key",
-    "kms:GenerateDataKey key",
-}
+CATALOG_KEY = {"kms:Decrypt key", "kms:DescribeKey key", "kms:Encrypt key", "kms:GenerateDataKey key"}
+GET = {"dynamodb:GetItem catalog"} | CATALOG_KEY
+PUT = {"dynamodb:PutItem catalog"} | CATALOG_KEY
+UPDATE = {"dynamodb:UpdateItem catalog"} | CATALOG_KEY
 READ_RUNS = {"s3:GetObject runs/*", "s3:ListBucket vault", "kms:Decrypt key"}
 WRITE_RUNS = {"s3:PutObject runs/*", "kms:GenerateDataKey key"}
 READ_POINTS = {"s3:GetObject clusters/*/points/*"}
 WRITE_POINTS = {"s3:PutObject clusters/*/points/*", "kms:GenerateDataKey key"}
 BULK = READ_RUNS | WRITE_RUNS
-UPDATE = {"dynamodb:UpdateItem catalog"}
-PUT = {"dynamodb:PutItem catalog"}
 SEND = {"ssm:SendCommand instance/*", "ssm:GetCommandInvocation *", "ssm:ListCommandInvocations *"}
+SNAPSHOTS = {"ec2:DescribeSnapshots *"}
+
+
+def verbs(*names: str) -> set[str]:
+    return {f"ssm:SendCommand document/aerokeep-{name}" for name in names} | SEND
+
+
+CUT = {"ec2:CreateSnapshots instance/*", "ec2:CreateSnapshots volume/*", "ec2:CreateSnapshots snapshot/*"}
+FIND = {"ec2:DescribeInstances *", "ec2:DescribeVolumes *", "ssm:DescribeInstanceInformation *"}
 
 PERMISSIONS: dict[str, set[str]] = {
-    "AcquireLock": {"ssm:GetParameter parameter/aerokeep/clusters/*"} | LOCK | PUT | UPDATE | BULK,
-    "DiscoverCluster": {
-        "ec2:DescribeInstances *",
-        "ssm:DescribeInstanceInformation *",
-        "ssm:SendCommand document/aerokeep-survey",
-    }
-    | SEND
-    | LOCK
-    | BULK,
-    "PlanBackup": {"ec2:DescribeVolumes *", "dynamodb:Query catalog"} | LOCK | BULK,
-    "StopWrites": {
-        "ssm:SendCommand document/aerokeep-stop-writes",
-        "ssm:SendCommand document/aerokeep-resume-writes",
-    }
-    | SEND
-    | LOCK
-    | UPDATE
-    | BULK,
-    "CutSnapshots": {
-        "ec2:CreateSnapshots instance/*",
-        "ec2:CreateSnapshots volume/*",
-        "ec2:CreateSnapshots snapshot/*",
-        "ec2:CreateTags snapshot/*",
-        "ec2:DescribeInstances *",
-        "ec2:DescribeSnapshots *",
-    }
-    | LOCK
-    | UPDATE
-    | BULK,
-    "ResumeWrites": {"ssm:SendCommand document/aerokeep-resume-writes"} | SEND | LOCK | BULK,
-    "TagSnapshots": {"ec2:CreateTags snapshot/*"} | LOCK | READ_RUNS,
-    "CaptureMetadata": {"ssm:SendCommand document/aerokeep-capture"} | SEND | LOCK | BULK | READ_POINTS | WRITE_POINTS,
-    "CheckSnapshots": {"ec2:DescribeSnapshots *"} | BULK,
-    "VerifyPoint": {"ec2:DescribeSnapshots *"} | BULK | READ_POINTS,
-    "CommitPoint": LOCK | PUT | UPDATE | READ_RUNS | READ_POINTS | WRITE_POINTS,
-    "ReleaseLock": LOCK | UPDATE | READ_RUNS,
-    "AbandonPoint": {
-        "ssm:SendCommand document/aerokeep-resume-writes",
-        "ec2:DescribeSnapshots *",
-        "ec2:DeleteSnapshot snapshot/*",
-    }
-    | SEND
-    | LOCK
+    "AcquireLock": {"ssm:GetParameter parameter/aerokeep/clusters/*"} | GET | PUT | UPDATE | WRITE_RUNS,
+    "DiscoverCluster": FIND | verbs("survey") | GET | BULK,
+    "PlanBackup": BULK,
+    "StopWrites": verbs("stop-writes", "resume-writes") | UPDATE | BULK,
+    "CutSnapshots": CUT | {"ec2:CreateTags snapshot/*", "ec2:DescribeInstances *"} | SNAPSHOTS | UPDATE | BULK,
+    "ResumeWrites": verbs("resume-writes") | BULK,
+    "TagSnapshots": {"ec2:CreateTags snapshot/*"} | GET | READ_RUNS,
+    "CaptureMetadata": verbs("capture") | GET | BULK | WRITE_POINTS,
+    "CheckSnapshots": SNAPSHOTS | READ_RUNS,
+    "VerifyPoint": SNAPSHOTS | BULK | READ_POINTS,
+    "CommitPoint": GET | PUT | READ_RUNS | READ_POINTS | WRITE_POINTS,
+    "ReleaseLock": UPDATE,
+    "AbandonPoint": verbs("resume-writes")
+    | SNAPSHOTS
+    | {"ec2:DeleteSnapshot snapshot/*"}
+    | GET
     | PUT
     | UPDATE
-    | BULK
+    | READ_RUNS
     | READ_POINTS
     | WRITE_POINTS,
 }
