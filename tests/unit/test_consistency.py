@@ -157,3 +157,12 @@ def test_writes_that_were_not_to_be_stopped_give_crash() -> None:
     plan = a_plan(stop_writes=False, wanted=Consistency.CRASH)
     label = judge_consistency(plan, cut=a_cut(THREE_CUTS), evidence={})
     assert (label.consistency, label.write_stop_s) == (Consistency.CRASH, None)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0.75, 2.0), (1.0, 2.95)])
+def test_the_controllers_own_error_is_taken_off_both_ends(first: float, last: float) -> None:
+    """Quiet from 0.7 s to 3.0 s: a cut 0.05 s inside of it is not proven while the controller may be 0.1 s off."""
+    cut = a_cut({"i-1": (first, last), "i-2": (first, last), "i-3": (first, last)})
+    exact = judge_consistency(a_plan(), cut=cut, evidence=three(), controller_error_s=0.02)
+    assert exact.consistency is Consistency.CLUSTER
+    assert judge_consistency(a_plan(), cut=cut, evidence=three()).consistency is Consistency.CRASH

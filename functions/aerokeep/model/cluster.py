@@ -24,9 +24,9 @@ class WriteStop(Wire):
 
     lead_s: float = Field(default=60, gt=0, le=LONGEST_LEAD_S)
     """From the command to T0: SSM must have reached every node by half of it."""
-    lease_s: float = Field(default=20, gt=0, le=LONGEST_LEASE_S)
+    lease_s: float = Field(default=20, ge=3, le=LONGEST_LEASE_S)
     """From T0 to T1, when every host undoes its own write stop."""
-    budget_s: float = Field(default=10, gt=0, le=LONGEST_LEASE_S)
+    budget_s: float = Field(default=10, ge=2, le=LONGEST_LEASE_S)
     """How long the operator accepts writes to be stopped; measured against it, and a bound on the cut."""
 
     @model_validator(mode="after")
