@@ -1,14 +1,19 @@
 """`python app.py`: offline, without credentials, the same bytes every time, clear where something is missing."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_sqs as sqs
 
 from infra.build_products import BuildProducts
+from infra.config_file import read_config
+from infra.stacks import build_app
 from tests.infra.synthesis import STACKS, Synthesis
 
 NOWHERE = "http://127.0.0.1:9"
@@ -75,3 +80,14 @@ def test_a_wrong_clusters_file_fails_the_synth_with_every_mistake(
 
 def test_the_app_file_only_puts_things_together(root: Path) -> None:
     assert len((root / "app.py").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_cdk_nag_fails_the_synth_of_what_nobody_acknowledged(
+    root: Path, tmp_path: Path, products: BuildProducts
+) -> None:
+    app = build_app(read_config(root / "clusters.yaml"), products, context={}, outdir=tmp_path, nag=True)
+    sqs.Queue(cdk.Stack(app, "Careless"), "Queue")
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+    report = json.loads((tmp_path / "validation-report.json").read_text(encoding="utf-8"))
+    assert "AwsSolutions-SQS3" in json.dumps(report)
