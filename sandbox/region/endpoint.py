@@ -13,7 +13,7 @@ from werkzeug.serving import make_server
 
 from sandbox.region import wire
 from sandbox.region.faults import ApiCall, ApiError, Faults, LostResponseError
-from sandbox.region.presigned import check_checksum, check_presigned
+from sandbox.region.presigned import check_checksum, check_signed
 
 StartResponse = Callable[..., Any]
 FORM = "application/x-www-form-urlencoded"
@@ -40,7 +40,7 @@ class Gate:
         _settle(environ, body, call)
         try:
             if call.service == "s3":
-                check_presigned(environ, now=datetime.now(UTC))
+                check_signed(environ, now=datetime.now(UTC))
                 check_checksum(environ, body)
             return self._answer(call, environ, start_response)
         except ApiError as error:

@@ -15,8 +15,8 @@ Environ = Mapping[str, Any]
 DENIED = 403
 
 
-def check_presigned(environ: Environ, *, now: datetime) -> None:
-    """Refuse a presigned request that is late, altered, or lacks a header that was signed.
+def check_signed(environ: Environ, *, now: datetime) -> None:
+    """Refuse what nobody signed, and a presigned request that is late, altered, or lacks a signed header.
 
     Raises:
         ApiError: ``AccessDenied`` or ``SignatureDoesNotMatch`` (403), as S3 answers.
@@ -25,6 +25,8 @@ def check_presigned(environ: Environ, *, now: datetime) -> None:
     query = parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     fields = dict(query)
     if "X-Amz-Signature" not in fields:
+        if not environ.get("HTTP_AUTHORIZATION"):
+            raise ApiError("AccessDenied", "Anonymous users cannot invoke this API.", status=DENIED)
         return
     signed_at = datetime.strptime(fields["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     if now > signed_at + timedelta(seconds=int(fields["X-Amz-Expires"])):

@@ -1,5 +1,6 @@
 """An AWS region on loopback: moto's control plane, corrected, over a real data plane."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,7 @@ class Region:
         self._endpoint: Endpoint | None = None
         self._clients: dict[tuple[str, str, int, bool], Any] = {}
         self._environment: dict[str, str | None] = {}
+        self._loudness = logging.NOTSET
 
     def start(self) -> str:
         """Start everything; → the endpoint's URL.
@@ -66,6 +68,8 @@ class Region:
 
         hooks.install(self)
         BackendDict.reset()
+        self._loudness = logging.getLogger("moto").level
+        logging.getLogger("moto").setLevel(logging.CRITICAL)  # a state that fails is no news to the region
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         default_user_config["iam"]["load_aws_managed_policies"] = True
         self._endpoint = Endpoint(self.faults)
@@ -87,6 +91,7 @@ class Region:
         self._endpoint.stop()
         self._endpoint = None
         hooks.uninstall()
+        logging.getLogger("moto").setLevel(self._loudness)
         for name, value in self._environment.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sandbox.region.hooks import awslambda, cloudformation, ec2, events, ssm, stepfunctions
+from sandbox.region.hooks import awslambda, cloudformation, dynamodb, ec2, events, kms, s3, ssm, stepfunctions
 from sandbox.region.hooks.hook import ABSENT, Hook
 
 if TYPE_CHECKING:
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 HOOKS: tuple[Hook, ...] = (
     *awslambda.HOOKS,
     *cloudformation.HOOKS,
+    *dynamodb.HOOKS,
     *ec2.HOOKS,
     *events.HOOKS,
+    *kms.HOOKS,
+    *s3.HOOKS,
     *ssm.HOOKS,
     *stepfunctions.HOOKS,
 )

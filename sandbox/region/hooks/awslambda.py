@@ -85,6 +85,23 @@ def _create(_region: "Region", old: Moto) -> Moto:
     return classmethod(create_from_cloudformation_json)
 
 
+def _create_layer(_region: "Region", old: Moto) -> Moto:
+    def create_from_cloudformation_json(
+        cls: Moto,
+        /,
+        resource_name: str,
+        cloudformation_json: Moto,
+        account_id: str,
+        region_name: str,
+        **kwargs: Any,  # noqa: ANN401  # moto's own signature
+    ) -> Moto:
+        layer = old.__func__(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
+        layer.compatible_architectures = cloudformation_json["Properties"].get("CompatibleArchitectures", [])
+        return layer
+
+    return classmethod(create_from_cloudformation_json)
+
+
 def _layer_id(_region: "Region", _old: Moto) -> Moto:
     return property(lambda self: self.arn)
 
@@ -106,6 +123,12 @@ HOOKS = (
         "moto.awslambda.models:LambdaFunction.create_from_cloudformation_json",
         "moto drops layers, architectures, tracing, logging, storage, key and tags of functions in templates.",
         _create,
+        ("cls", "resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
+    ),
+    Hook(
+        "moto.awslambda.models:LayerVersion.create_from_cloudformation_json",
+        "moto drops the architectures of layers in templates.",
+        _create_layer,
         ("cls", "resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
     ),
     Hook(

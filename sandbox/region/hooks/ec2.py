@@ -4,8 +4,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 
 from sandbox.region.faults import ApiError
 from sandbox.region.hooks.hook import Hook
@@ -228,7 +228,7 @@ def _action_result(result: Moto) -> Moto:
 
 def _error(error: ApiError) -> Exception:
 
-    raised: Exception = ServiceException(error.code, error.message)
+    raised: Exception = EC2ClientError(error.code, error.message)
     return raised
 
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
+from moto.ssm.exceptions import SSMException
 
 from sandbox.region.commands import DEFAULT_DELIVERY_S, Request
 from sandbox.region.documents import content_of
@@ -29,7 +29,7 @@ def _answering(answer: Callable[["Region", Moto], dict[str, Any]]) -> Callable[[
             try:
                 return ActionResult(answer(region, self))
             except ApiError as error:
-                raise ServiceException(error.code, error.message) from error
+                raise SSMException(error.code, error.message) from error
 
         return respond
 

@@ -63,7 +63,7 @@ class Fleet:
     """All Lambda instances of a region. Several of one function run at once; each takes one event at a time."""
 
     def __init__(self, *, layer_dir: Path, tag: str) -> None:
-        self._layer_dir = layer_dir
+        self._layer_dir = layer_dir / "python" if (layer_dir / "python").is_dir() else layer_dir
         self._tag = tag
         self._lock = threading.Lock()
         self._idle: dict[Deployed, list[Instance]] = {}

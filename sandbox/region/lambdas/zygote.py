@@ -93,7 +93,8 @@ def answer(handler: typing.Callable[[typing.Any, Context], typing.Any], spec: Js
     except Exception as error:  # noqa: BLE001  # whatever the handler raises is its answer
         frames = traceback.format_tb(error.__traceback__)[1:]
         print(f"[ERROR] {type(error).__name__}: {error}\n{''.join(frames)}", flush=True)
-        return {"ok": False, "payload": json.dumps(failure(type(error).__name__, str(error), frames))}
+        told = {**failure(type(error).__name__, str(error), frames), "requestId": request["request_id"]}
+        return {"ok": False, "payload": json.dumps(told)}
 
 
 def run_instance(spec: Json, link: socket.socket) -> None:

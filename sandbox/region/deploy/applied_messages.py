@@ -1,0 +1,75 @@
+"""SNS, SQS, schedules and alarms: resources that moto's CloudFormation skips, made through their API."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.region.hooks.cloudformation import Resource
+
+Client = Callable[[str], Any]
+Apply = Callable[[Client, Resource], None]
+
+
+def topic(client: Client, resource: Resource) -> None:
+    """Display name and key."""
+    for name in ("DisplayName", "KmsMasterKeyId"):
+        if name in resource.properties:
+            client("sns").set_topic_attributes(
+                TopicArn=resource.physical_id, AttributeName=name, AttributeValue=resource.properties[name]
+            )
+
+
+def topic_policy(client: Client, resource: Resource) -> None:
+    """The policy of each topic."""
+    for arn in resource.properties["Topics"]:
+        document = json.dumps(resource.properties["PolicyDocument"])
+        client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=document)
+
+
+def subscription(client: Client, resource: Resource) -> None:
+    """Who listens to a topic."""
+    wanted = resource.properties
+    client("sns").subscribe(TopicArn=wanted["TopicArn"], Protocol=wanted["Protocol"], Endpoint=wanted["Endpoint"])
+
+
+def queue(client: Client, resource: Resource) -> None:
+    """Attributes that moto keeps only when they come through the API."""
+    if "SqsManagedSseEnabled" in resource.properties:
+        value = str(resource.properties["SqsManagedSseEnabled"]).lower()
+        client("sqs").set_queue_attributes(QueueUrl=resource.physical_id, Attributes={"SqsManagedSseEnabled": value})
+
+
+def queue_policy(client: Client, resource: Resource) -> None:
+    """The policy of each queue."""
+    for url in resource.properties["Queues"]:
+        document = json.dumps(resource.properties["PolicyDocument"])
+        client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": document})
+
+
+def schedule(client: Client, resource: Resource) -> None:
+    """Kept and readable; it does not fire."""
+    wanted = {"Name": resource.physical_id, **resource.properties}
+    client("scheduler").create_schedule(**wanted)
+
+
+def schedule_group(client: Client, resource: Resource) -> None:
+    """The group that schedules of ours are in."""
+    client("scheduler").create_schedule_group(Name=resource.physical_id)
+
+
+def alarm(client: Client, resource: Resource) -> None:
+    """An alarm; its properties have the API's names."""
+    wanted = {"AlarmName": resource.physical_id, **resource.properties}
+    client("cloudwatch").put_metric_alarm(**wanted)
+
+
+APPLY: dict[str, Apply] = {
+    "AWS::SNS::Topic": topic,
+    "AWS::SNS::TopicPolicy": topic_policy,
+    "AWS::SNS::Subscription": subscription,
+    "AWS::SQS::Queue": queue,
+    "AWS::SQS::QueuePolicy": queue_policy,
+    "AWS::Scheduler::Schedule": schedule,
+    "AWS::Scheduler::ScheduleGroup": schedule_group,
+    "AWS::CloudWatch::Alarm": alarm,
+}
