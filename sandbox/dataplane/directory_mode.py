@@ -1,0 +1,299 @@
+"""Data plane of folders and plain files, for machines without namespaces, loop devices or root."""
+
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from sandbox.dataplane import network
+from sandbox.dataplane.clock import ClockWorks, path_of
+from sandbox.dataplane.copying import copy_file, copy_tree
+from sandbox.dataplane.directory_node import DirectoryNode
+from sandbox.dataplane.names import ROOT_DEVICE, instance_store_links, next_kernel_name, volume_links
+from sandbox.dataplane.plane import TRUE_CLOCK, DataPlaneError, NodeClock, check_size
+from sandbox.dataplane.processes import paused
+from sandbox.dataplane.run_id import MARK, NODE_MARK, RunId, make_workdir
+from sandbox.dataplane.sweep import sweep
+
+_PAUSE_TIMEOUT_S = 10.0
+
+
+class DirectoryPlane:
+    """A node is a folder with the trees that the host program looks at, a volume a file, or a tree if it is a root."""
+
+    mode: Literal["directory"] = "directory"
+    shortcomings = (
+        "nothing is frozen: file-backed data lies on the node's root volume, which is never frozen",
+        "a copy includes what was not synced: only what a process holds in its own memory is lost, unlike on EBS",
+        "a cut holds all processes of the node still (the host program's lease too) instead of cutting under them",
+        "nodes share the machine's network, page cache and process table: there is no private network",
+    )
+    network = "127.77.0.0/16"
+
+    def __init__(self, workdir: Path | None) -> None:
+        """Take a folder below ``workdir`` (or the temporary folder); nothing else happens before `start`."""
+        self._run = RunId.new()
+        self.workdir = make_workdir(self._run, workdir)
+        self.shared = self.workdir / "shared"
+        self._lock = threading.RLock()
+        self._nodes: dict[str, DirectoryNode] = {}
+        self._homes: dict[str, str | None] = {}
+        self._snapshots: set[str] = set()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._closed = False
+
+    # -- all nodes ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Make the folders."""
+        for name in ("shared", "nodes", "volumes", "snapshots"):
+            (self.workdir / name).mkdir()
+        self._clocks = ClockWorks(self.shared)
+
+    def close(self) -> None:
+        """End everything and leave nothing behind."""
+        with self._lock:
+            if self._closed:
+                return
+            if self.shared.exists():
+                self._clocks.close()
+            for node in self._nodes.values():
+                node.end()
+            sweep(self._run)
+            for process in self._processes:
+                process.wait()
+            self._closed = True
+
+    def node_ip(self, index: int) -> str:
+        """Give the loopback address number ``index`` that a node can have."""
+        return network.node_ip(self.network, index)
+
+    def relay(self, port: int) -> None:
+        """Do nothing: the nodes share the machine's loopback."""
+
+    # -- nodes -------------------------------------------------------------------------------------------------
+
+    def add_node(self, instance_id: str, *, private_ip: str, clock: NodeClock = TRUE_CLOCK) -> None:
+        """Power a node on."""
+        network.check_ip(self.network, private_ip)
+        with self._lock:
+            if instance_id in self._nodes:
+                raise DataPlaneError(f"node_exists: {instance_id}")
+            if any(node.private_ip == private_ip for node in self._nodes.values()):
+                raise DataPlaneError(f"address_in_use: {private_ip}")
+            self._clocks.set(instance_id, clock)
+            marks = {MARK: self._run.prefix, NODE_MARK: instance_id}
+            self._nodes[instance_id] = DirectoryNode(self.workdir / "nodes" / instance_id, private_ip, marks)
+
+    def remove_node(self, instance_id: str) -> None:
+        """Power loss, as far as folders can show it: all processes end at once."""
+        with self._lock:
+            node = self._node(instance_id)
+            node.end()
+            for volume_id in [volume_id for volume_id, home in self._homes.items() if home == instance_id]:
+                if volume_id == node.root_volume:
+                    node.volume_tree.rename(self._volume(volume_id) / "tree")
+                self._homes[volume_id] = None
+            shutil.rmtree(node.folder)
+            self._clocks.forget(instance_id)
+            del self._nodes[instance_id]
+
+    def set_clock(self, instance_id: str, clock: NodeClock) -> None:
+        """Change a node's clock."""
+        self._node(instance_id)
+        self._clocks.set(instance_id, clock)
+
+    def _node(self, instance_id: str) -> DirectoryNode:
+        try:
+            return self._nodes[instance_id]
+        except KeyError:
+            raise DataPlaneError(f"no_node: {instance_id}") from None
+
+    def host_dir(self, instance_id: str) -> Path:
+        """Give the node's own folder, on its root volume."""
+        folder = self._node(instance_id).volume_tree / "opt/aerospike"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def seen_as(self, instance_id: str) -> str:
+        """Give the same: nodes see the machine's paths."""
+        return str(self.host_dir(instance_id))
+
+    def spawn(
+        self,
+        instance_id: str,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        **popen: Any,  # noqa: ANN401  # subprocess.Popen's own keywords, passed through
+    ) -> subprocess.Popen[bytes]:
+        """Start a process of the node."""
+        node = self._node(instance_id)
+        full = {**os.environ, **(env or {}), "AEROKEEP_ROOT": str(node.folder), **node.marks}
+        full |= self._clocks.environment(instance_id, path_of(full))
+        node.show_processes()
+        process = self._popen(argv, full, popen)
+        node.show(process.pid)
+        return process
+
+    def spawn_client(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        **popen: Any,  # noqa: ANN401  # subprocess.Popen's own keywords, passed through
+    ) -> subprocess.Popen[bytes]:
+        """Start a process that belongs to no node."""
+        return self._popen(argv, {**os.environ, **(env or {}), MARK: self._run.prefix}, popen)
+
+    def _popen(self, argv: Sequence[str], env: dict[str, str], popen: dict[str, Any]) -> subprocess.Popen[bytes]:
+        popen.setdefault("start_new_session", True)
+        process: subprocess.Popen[bytes] = subprocess.Popen(list(argv), env=env, **popen)
+        self._processes = [other for other in self._processes if other.returncode is None] + [process]
+        return process
+
+    # -- volumes: volumes/<id>/image is what a raw device holds, volumes/<id>/tree what a root volume holds ------
+
+    def _volume(self, volume_id: str) -> Path:
+        if volume_id not in self._homes:
+            raise DataPlaneError(f"no_volume: {volume_id}")
+        return self.workdir / "volumes" / volume_id
+
+    def create_volume(self, volume_id: str, *, size_bytes: int, snapshot_id: str | None = None) -> None:
+        """Make a volume."""
+        with self._lock:
+            if volume_id in self._homes:
+                raise DataPlaneError(f"volume_exists: {volume_id}")
+            folder = self.workdir / "volumes" / volume_id
+            source = self._snapshot(snapshot_id) if snapshot_id else None
+            if source is not None and check_size(size_bytes) < (source / "image").stat().st_size:
+                raise DataPlaneError(f"too_small: {volume_id}: {size_bytes} bytes hold no copy of {snapshot_id}")
+            if source is not None:
+                copy_tree(source, folder)
+            else:
+                folder.mkdir()
+            with (folder / "image").open("ab") as image:
+                image.truncate(check_size(size_bytes))
+            self._homes[volume_id] = None
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Delete a detached volume."""
+        with self._lock:
+            folder = self._volume(volume_id)
+            if home := self._homes[volume_id]:
+                raise DataPlaneError(f"volume_in_use: {volume_id} is attached to {home}")
+            shutil.rmtree(folder)
+            del self._homes[volume_id]
+
+    def attach(self, volume_id: str, instance_id: str, *, device: str, root: bool = False) -> str:
+        """Attach a volume: its file gets a second name among the node's devices."""
+        with self._lock:
+            node, folder = self._node(instance_id), self._volume(volume_id)
+            if home := self._homes[volume_id]:
+                raise DataPlaneError(f"volume_in_use: {volume_id} is attached to {home}")
+            if device in node.kernel_names:
+                raise DataPlaneError(f"device_in_use: {device} on {instance_id}")
+            if root and node.root_volume:
+                raise DataPlaneError(f"device_in_use: {instance_id} has the root volume {node.root_volume}")
+            kernel_name = ROOT_DEVICE if root else next_kernel_name(set(node.devices))
+            node.plug(kernel_name, folder / "image", volume_links(volume_id, device))
+            node.kernel_names[device], self._homes[volume_id] = kernel_name, instance_id
+            if root:
+                node.take_root(volume_id, folder / "tree")
+            return f"/dev/{kernel_name}"
+
+    def attach_instance_store(self, instance_id: str, size_bytes: int) -> str:
+        """Give the node a device that is lost with it."""
+        with self._lock:
+            node = self._node(instance_id)
+            kernel_name = next_kernel_name(set(node.devices))
+            image = node.folder / f"store-{kernel_name}"
+            with image.open("xb") as file:
+                file.truncate(check_size(size_bytes))
+            node.plug(kernel_name, image, instance_store_links(instance_id, kernel_name))
+            return f"/dev/{kernel_name}"
+
+    def detach(self, volume_id: str) -> None:
+        """Detach a volume."""
+        with self._lock:
+            self._volume(volume_id)
+            home = self._homes[volume_id]
+            if home is None:
+                return
+            node = self._node(home)
+            if volume_id == node.root_volume:
+                raise DataPlaneError(f"root_in_use: {volume_id} is the root of {home}: remove the node")
+            image = self._volume(volume_id) / "image"
+            node.unplug(next(name for name, path in node.devices.items() if path == image))
+            self._homes[volume_id] = None
+
+    def cut(self, instance_id: str, members: Mapping[str, str]) -> None:
+        """Snapshot the node's volumes while all of its processes stand still."""
+        with self._lock:
+            node = self._node(instance_id)
+            if foreign := [volume_id for volume_id in members if self._homes.get(volume_id) != instance_id]:
+                raise DataPlaneError(f"not_attached: {foreign} are no volumes of {instance_id}")
+            if known := self._snapshots & set(members.values()):
+                raise DataPlaneError(f"snapshot_exists: {sorted(known)}")
+            with paused(node.marks, timeout_s=_PAUSE_TIMEOUT_S):
+                for volume_id, snapshot_id in members.items():
+                    self._copy(volume_id, snapshot_id)
+
+    def cut_volume(self, volume_id: str, snapshot_id: str) -> None:
+        """Snapshot one volume."""
+        with self._lock:
+            self._volume(volume_id)
+            if home := self._homes[volume_id]:
+                self.cut(home, {volume_id: snapshot_id})
+            elif snapshot_id in self._snapshots:
+                raise DataPlaneError(f"snapshot_exists: {snapshot_id}")
+            else:
+                self._copy(volume_id, snapshot_id)
+
+    def _copy(self, volume_id: str, snapshot_id: str) -> None:
+        folder = self.workdir / "snapshots" / snapshot_id
+        folder.mkdir()
+        copy_file(self._volume(volume_id) / "image", folder / "image")
+        node = self._nodes.get(self._homes[volume_id] or "")
+        in_use = node is not None and node.root_volume == volume_id
+        tree = node.volume_tree if node is not None and in_use else self._volume(volume_id) / "tree"
+        if tree.exists():
+            copy_tree(tree, folder / "tree")
+        self._snapshots.add(snapshot_id)
+
+    def _snapshot(self, snapshot_id: str) -> Path:
+        if snapshot_id not in self._snapshots:
+            raise DataPlaneError(f"no_snapshot: {snapshot_id}")
+        return self.workdir / "snapshots" / snapshot_id
+
+    def read_snapshot(self, snapshot_id: str, *, offset: int, length: int) -> bytes:
+        """Read bytes of a snapshot (of a root volume: zeroes, as its content is a tree)."""
+        with (self._snapshot(snapshot_id) / "image").open("rb") as image:
+            image.seek(offset)
+            return image.read(length)
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Delete a snapshot."""
+        with self._lock:
+            shutil.rmtree(self._snapshot(snapshot_id))
+            self._snapshots.discard(snapshot_id)
+
+    def device_path(self, instance_id: str, device: str) -> str:
+        """Give the path of the file that stands for a device."""
+        node = self._node(instance_id)
+        name = node.kernel_names.get(device, device.removeprefix("/dev/"))
+        if name not in node.devices:
+            raise DataPlaneError(f"no_device: {device} on {instance_id}")
+        return str(node.folder / "dev" / name)
+
+    def format_and_mount(self, instance_id: str, device: str, mount_point: str, *, format: bool = True) -> str:  # noqa: A002  # the contract's word
+        """Give a folder on the node's root volume: nothing can be mounted here; ``format`` empties it."""
+        self.device_path(instance_id, device)
+        folder = self._node(instance_id).volume_tree / mount_point.lstrip("/")
+        if format:
+            shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
