@@ -40,11 +40,19 @@ class Ground:
 
     def _start_warden(self) -> None:
         leash = os.pidfd_open(os.getpid())
-        program = [sys.executable, "-IS", str(Path(__file__).with_name("warden.py")), str(leash)]
+        argv = [
+            "unshare",
+            *_SPACES,
+            "--",
+            sys.executable,
+            "-IS",
+            str(Path(__file__).with_name("warden.py")),
+            str(leash),
+        ]
         try:
             with (self._workdir / "logs/warden").open("wb") as log:
                 self._holder = subprocess.Popen(
-                    ["/usr/bin/env", "unshare", *_SPACES, "--", *program],
+                    argv,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,

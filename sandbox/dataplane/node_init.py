@@ -39,7 +39,7 @@ def _check(result: int, what: str) -> None:
 
 
 def mount(source: str, target: Path, kind: str | None, flags: int = 0, data: str | None = None) -> None:
-    """Call mount(2), making the mount point first."""
+    """Mount something, making the mount point first."""
     target.mkdir(parents=True, exist_ok=True)
     result = _libc.mount(
         source.encode(), os.fsencode(target), kind and kind.encode(), ctypes.c_ulong(flags), data and data.encode()

@@ -30,9 +30,9 @@ class Node:
     """A node: made with `Node`, then `boot`, then in use until `end`."""
 
     def __init__(
-        self, instance_id: str, *, warden: int, private_ip: str, backing: Backing, env: dict[str, str]
+        self, instance_id: str, *, warden: int, private_ip: str, backing: Backing, env: dict[str, str], log: Path
     ) -> None:
-        """Make the node's namespaces below the warden's; ``env`` marks its processes."""
+        """Make the node's namespaces below the warden's; ``env`` marks its processes, ``log`` takes init's words."""
         self.instance_id = instance_id
         self.private_ip = private_ip
         self.backing = backing
