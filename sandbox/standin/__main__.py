@@ -39,7 +39,7 @@ def main() -> int:
     log = ServerLog(conf.log_files, console=conf.log_to_console)
     log.note("as", f"<><><><><><><><><><>  {EDITION} build {BUILD} (stand-in)  <><><><><><><><><><>")
     for warning in conf.warnings:
-        log.warning("config", warning)
+        log.caution("config", warning)
     if pidfile := conf.service.get("pidfile"):
         Path(pidfile).write_text(f"{os.getpid()}\n")
 

@@ -69,7 +69,7 @@ class Node:
         self.cluster_name = conf.service.get("cluster-name", "null")
         self.service_settings = settings.of_service(conf, self.node_id)
         self.network_settings = settings.of_network(conf)
-        smd = Smd(conf.work_directory, warn=lambda text: log.warning("smd", text))
+        smd = Smd(conf.work_directory, warn=lambda text: log.caution("smd", text))
         self.namespaces = {c.name: Namespace(c, log=lambda text: log.note("drv_ssd", text)) for c in conf.namespaces}
         self.fabric = Fabric()
         self.migrations = Migrations(
@@ -139,7 +139,9 @@ class Node:
         me, network = self.membership.me, self.conf.network
         await self.fabric.start(self._bind("fabric"), me.fabric[1])
         await self.mesh.start(self._bind("heartbeat"), me.heartbeat[1])
-        await self._first_cluster.wait()
+        # A first cluster may be long in coming (seeds that are down); SIGTERM ends the wait.
+        waits = [asyncio.create_task(event.wait()) for event in (self._first_cluster, stop)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         await self.service.listen(self._bind("service"), me.service[1])
         for part in ("admin", "info"):
             if port := network.get(f"{part}.port"):

@@ -28,7 +28,7 @@ class ServerLog:
         """Log a line; never blocks."""
         self._log("INFO", context, text)
 
-    def warn(self, context: str, text: str) -> None:
+    def caution(self, context: str, text: str) -> None:
         """Log a warning; never blocks."""
         self._log("WARNING", context, text)
 
