@@ -155,8 +155,8 @@ class _NamespaceLift:
 
     @property
     def steady(self) -> bool:
-        """Whether it was read back as before often enough, and nothing of ours can land any more."""
-        return self._good_reads >= Lift.STEADY_READS and not any(call.may_still_land for call in self.settings.calls)
+        """Whether it was read back as before often enough since nothing of ours can land any more."""
+        return self._good_reads >= Lift.STEADY_READS
 
     @property
     def silent_s(self) -> float:
@@ -165,15 +165,17 @@ class _NamespaceLift:
     def step(self, now_at: float) -> None:
         self.settings.look()
         now_s = time.monotonic()
-        if now_s - self._read_s < (Lift.BETWEEN_READS_S if self._good_reads else 0.02):
+        if now_s - self._read_s < (Lift.BETWEEN_READS_S if self.lifted_at else 0.0):
             return
         self._read_s = now_s
+        late_ones = any(call.may_still_land for call in self.settings.calls)
         config = self.settings.read()
         if config is not None:
             self._answered_s = now_s
         different = self.settings.former if config is None else self.settings.different(config)
         if not different:
-            self._good_reads += 1
+            # A reading proves nothing while a request of ours may still land after it.
+            self._good_reads += 0 if late_ones else 1
             self.lifted_at = self.lifted_at or now_at
             return
         self._good_reads = 0

@@ -1,0 +1,64 @@
+"""Hosts for tests of the host program."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.host.a_host import Host
+from tests.e2e.host.loop_filesystem import LoopFilesystem, why_no_loop_filesystem
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="aerokeep-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def host(folder: Path) -> Iterator[Host]:
+    data = folder / "data"
+    data.mkdir()
+    made = Host(folder / "host", data)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def filesystem(folder: Path) -> Iterator[LoopFilesystem]:
+    missing = why_no_loop_filesystem()
+    if missing:
+        pytest.skip(f"needs root with loop devices: {missing}")
+    made = LoopFilesystem(folder)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def mounted_host(folder: Path, filesystem: LoopFilesystem) -> Iterator[Host]:
+    # The private tree's /run must not lie on the filesystem to be frozen, as on a real host.
+    made = Host(folder / "host", filesystem.mount_point)
+    yield made
+    made.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_process_of_ours_stays() -> Iterator[None]:
+    yield
+    until = time.monotonic() + 5.0  # evidence is written an instant before they end
+    while left := [process.name for process in Path("/proc").iterdir() if _is_resident(process)]:
+        assert time.monotonic() < until, f"residents left behind: {left}"
+        time.sleep(0.05)
+
+
+def _is_resident(process: Path) -> bool:
+    try:
+        arguments = (process / "cmdline").read_bytes().split(b"\0")
+        environment = (process / "environ").read_bytes()
+    except OSError:
+        return False
+    return b"resident" in arguments and b"AEROKEEP_ROOT=/tmp/aerokeep-" in environment

@@ -1,0 +1,50 @@
+"""A real ext4 on a loop device for tests that freeze for real."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+SIZE_BYTES = 32 * 1024 * 1024
+
+
+def why_no_loop_filesystem() -> str | None:
+    if os.geteuid() != 0:
+        return "not root"
+    missing = [name for name in ("losetup", "mkfs.ext4", "mount", "fsfreeze") if shutil.which(name) is None]
+    if missing:
+        return f"no {', '.join(missing)}"
+    return None if Path("/dev/loop-control").exists() else "no /dev/loop-control"
+
+
+class LoopFilesystem:
+    """Mounted below a folder; its names carry aerokeep."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mount_point = folder / "aerokeep-mount"
+        self.mount_point.mkdir()
+        image = folder / "aerokeep-image"
+        with image.open("wb") as file:
+            file.truncate(SIZE_BYTES)
+        subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+        subprocess.run(["mount", "-o", "loop", str(image), str(self.mount_point)], check=True)
+
+    def is_frozen(self) -> bool:
+        """Ask by thawing: util-linux refuses where nothing is frozen. Ends a freeze, so ask last."""
+        done = subprocess.run(["fsfreeze", "-u", str(self.mount_point)], capture_output=True, check=False)
+        return done.returncode == 0
+
+    def takes_writes(self) -> bool:
+        """Whether a write gets through within a second."""
+        probe = self.mount_point / "probe"
+        try:
+            subprocess.run(
+                ["dd", "if=/dev/zero", f"of={probe}", "bs=512", "count=1", "status=none"], timeout=1, check=True
+            )
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def close(self) -> None:
+        subprocess.run(["fsfreeze", "-u", str(self.mount_point)], capture_output=True, check=False)
+        subprocess.run(["umount", "-l", str(self.mount_point)], check=True)
