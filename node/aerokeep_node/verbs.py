@@ -30,7 +30,7 @@ class Verb:
     parameters: Tuple[Parameter, ...] = ()
 
 
-_RUN = Parameter("Run", "^[a-z0-9][a-z0-9-]{0,95}$", "Id of the run")
+_RUN = Parameter("Run", "^[a-z0-9][A-Za-z0-9-]{0,95}$", "Id of the run")
 _INSTANT = "^[0-9]{10}[.][0-9]{3}$"
 
 VERBS: Dict[str, Verb] = {

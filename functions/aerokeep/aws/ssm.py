@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
@@ -130,6 +131,24 @@ class Hosts:
                 )
             commands.append(str(reply["Command"].get("CommandId")))
         return commands
+
+    def send_where_heard(
+        self, verb: str, instance_ids: Iterable[str], parameters: Mapping[str, str] | None = None
+    ) -> tuple[list[str], set[str]]:
+        """Like :meth:`send`, but a dead node does not keep the others from hearing → command ids, who was reached.
+
+        SendCommand refuses a whole call for one id that it can't reach; after that every node is asked by itself.
+        """
+        everyone = set(instance_ids)
+        try:
+            return self.send(verb, everyone, parameters), everyone
+        except RejectedError:
+            commands, reached = [], set()
+            for instance_id in sorted(everyone):
+                with suppress(RejectedError):
+                    commands += self.send(verb, [instance_id], parameters)
+                    reached.add(instance_id)
+            return commands, reached
 
     def replies(self, command_ids: Iterable[str], instance_ids: Iterable[str]) -> dict[str, HostReply]:
         """What each instance answered so far; one that is still at it (or not listed yet) is ``running``."""

@@ -6,6 +6,7 @@ from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.ec2 import Snapshots
 from aerokeep.aws.ssm import Hosts
 from aerokeep.aws.vault import Points, Runs
+from aerokeep.model.errors import AerokeepError, TransientError
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.recovery_point import Abandonment, Manifest
 from aerokeep.model.run import Failure, RunRef
@@ -68,7 +69,14 @@ def _resume(run: RunRef, runs: Runs, hosts: Hosts, clock: Clock) -> tuple[str, .
     window, plan = runs.find(run, "window", Window), runs.find(run, "plan", BackupPlan)
     if window is None or plan is None:
         return ()
-    resumed = resume_writes(run, plan, window, hosts=hosts, clock=clock, tombstone=True)
+    try:
+        resumed = resume_writes(run, plan, window, hosts=hosts, clock=clock, tombstone=True)
+    except TransientError:
+        raise  # worth another try before anything else is done
+    except AerokeepError as error:
+        # The leases end the stop by themselves; that the hosts can't be told must not keep the cluster locked.
+        logger.exception("hosts could not be told to resume", reason=str(error))
+        return tuple(node.instance_id for node in plan.nodes)
     return tuple(resumed.unheard)
 
 

@@ -45,10 +45,12 @@ def resume_writes(
     answers: dict[str, HostReply] = {}
     while waiting and clock() < give_up_at:
         parameters = {"Run": request.run_id, "Tombstone": "yes" if tombstone else "no"}
-        commands = hosts.send("resume-writes", waiting, parameters)
-        replies = _wait(commands, waiting, hosts, clock, until=give_up_at)
+        commands, reached = hosts.send_where_heard("resume-writes", waiting, parameters)
+        replies = _wait(commands, reached, hosts, clock, until=give_up_at)
         answers |= replies
         waiting -= {i for i, reply in replies.items() if reply.body.get("state") in LET_GO}
+        if waiting:
+            time.sleep(POLL_S)
     if waiting:
         logger.error("write stop not confirmed as ended", instances=sorted(waiting))
     return Resumed(
@@ -58,8 +60,14 @@ def resume_writes(
             if reply.body.get("evidence")
         },
         let_go=tuple(sorted({node.instance_id for node in plan.nodes} - waiting)),
-        unheard={i: answers[i].refusal or str(answers[i].body.get("state")) for i in sorted(waiting) if i in answers},
+        unheard={i: _last_word(answers.get(i)) for i in sorted(waiting)},
     )
+
+
+def _last_word(reply: HostReply | None) -> str:
+    if reply is None:
+        return "not reached through SSM"
+    return reply.refusal or str(reply.body.get("state"))
 
 
 def _wait(
