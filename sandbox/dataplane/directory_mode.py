@@ -167,16 +167,17 @@ class DirectoryPlane:
         with self._lock:
             if volume_id in self._homes:
                 raise DataPlaneError(f"volume_exists: {volume_id}")
+            check_size(size_bytes)
             folder = self.workdir / "volumes" / volume_id
             source = self._snapshot(snapshot_id) if snapshot_id else None
-            if source is not None and check_size(size_bytes) < (source / "image").stat().st_size:
+            if source is not None and size_bytes < (source / "image").stat().st_size:
                 raise DataPlaneError(f"too_small: {volume_id}: {size_bytes} bytes hold no copy of {snapshot_id}")
             if source is not None:
                 copy_tree(source, folder)
             else:
                 folder.mkdir()
             with (folder / "image").open("ab") as image:
-                image.truncate(check_size(size_bytes))
+                image.truncate(size_bytes)
             self._homes[volume_id] = None
 
     def delete_volume(self, volume_id: str) -> None:
