@@ -16,6 +16,7 @@ from sandbox.region.faults import ApiCall, ApiError, Faults, LostResponseError
 from sandbox.region.presigned import check_checksum, check_signed
 
 StartResponse = Callable[..., Any]
+POLL_S = 0.02
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -94,7 +95,7 @@ class Endpoint:
 
     def __init__(self, faults: Faults) -> None:
         self._server = make_server("127.0.0.1", 0, Gate(faults), threaded=True, request_handler=QuietHandler)
-        self._thread = Thread(target=self._server.serve_forever, name="aerokeep-region", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(POLL_S,), name="aerokeep-region", daemon=True)
 
     @property
     def port(self) -> int:

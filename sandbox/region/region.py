@@ -1,7 +1,9 @@
 """An AWS region on loopback: moto's control plane, corrected, over a real data plane."""
 
+import functools
 import logging
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,15 @@ from sandbox.region.snapshots import Ledger
 ACCOUNT = "111122223333"
 LAYER = Path("build/layer-local")
 LEFT_OUT = ("AWS_PROFILE", "AWS_ENDPOINT_URL")
+
+
+_making = threading.Lock()
+
+
+@functools.cache
+def _session() -> boto3.session.Session:
+    """One session for all clients: it keeps the service models, which take long to read."""
+    return boto3.session.Session()
 
 
 class Region:
@@ -75,7 +86,6 @@ class Region:
         self._endpoint = Endpoint(self.faults)
         os.environ["MOTO_PORT"] = str(self._endpoint.port)
         self._endpoint.start()
-        self.fleet.start()
         self.bus.start()
         self.plane.relay(self._endpoint.port)
         return self._endpoint.url
@@ -122,24 +132,25 @@ class Region:
     ) -> Any:  # noqa: ANN401  # boto3 makes its clients at run time
         """A boto3 client of the region that signs as `caller`."""
         key = (service, caller, attempts, validate)
-        if key not in self._clients:
-            config = Config(
-                proxies={},
-                retries={"mode": "standard", "total_max_attempts": attempts},
-                read_timeout=read_timeout_s,
-                max_pool_connections=50,
-                parameter_validation=validate,
-                signature_version="s3v4" if service == "s3" else None,
-            )
-            self._clients[key] = boto3.session.Session().client(
-                service,  # type: ignore[call-overload]  # any service's name
-                endpoint_url=self.endpoint,
-                region_name=self.region,
-                aws_access_key_id=access_key(caller),
-                aws_secret_access_key=SECRET,
-                config=config,
-            )
-        return self._clients[key]
+        with _making:
+            if key not in self._clients:
+                config = Config(
+                    proxies={},
+                    retries={"mode": "standard", "total_max_attempts": attempts},
+                    read_timeout=read_timeout_s,
+                    max_pool_connections=50,
+                    parameter_validation=validate,
+                    signature_version="s3v4" if service == "s3" else None,
+                )
+                self._clients[key] = _session().client(
+                    service,  # type: ignore[call-overload]  # any service's name
+                    endpoint_url=self.endpoint,
+                    region_name=self.region,
+                    aws_access_key_id=access_key(caller),
+                    aws_secret_access_key=SECRET,
+                    config=config,
+                )
+            return self._clients[key]
 
     def environment_of(self, role: str) -> dict[str, str]:
         """The AWS environment of code that runs as `role`."""
@@ -198,6 +209,7 @@ class Region:
 
     def deploy(self, cdk_out: Path, stacks: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
         """Deploy a synthesized app; → stack → outputs. Templates are used byte for byte."""
+        self.fleet.start()
         from sandbox.region.deploy import app  # noqa: PLC0415  # the deploy package uses Region
 
         return app.deploy(self, cdk_out, stacks)

@@ -1,8 +1,10 @@
 """Everything that replaces moto's internals, put in place and taken away as one set."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sandbox.region.hooks import awslambda, cloudformation, dynamodb, ec2, events, kms, s3, ssm, stepfunctions
+from sandbox.region.hooks import awslambda, cloudformation, dynamodb, ec2, events, iam, kms, s3, ssm, stepfunctions
 from sandbox.region.hooks.hook import ABSENT, Hook
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ HOOKS: tuple[Hook, ...] = (
     *dynamodb.HOOKS,
     *ec2.HOOKS,
     *events.HOOKS,
+    *iam.HOOKS,
     *kms.HOOKS,
     *s3.HOOKS,
     *ssm.HOOKS,
@@ -40,12 +43,28 @@ def install(region: "Region") -> None:
         setattr(owner, name, hook.build(region, found))
 
 
+@contextmanager
+def lifted(target: str) -> Iterator[None]:
+    """Let moto have its own back for one hook, to show what the hook is for."""
+    hook, found = next((hook, found) for hook, found in _replaced if hook.target == target)
+    owner, name = hook.owner()
+    ours = hook.current()
+    _put(owner, name, found)
+    try:
+        yield
+    finally:
+        setattr(owner, name, ours)
+
+
+def _put(owner: Any, name: str, found: Any) -> None:  # noqa: ANN401  # moto has no types
+    if found is ABSENT:
+        delattr(owner, name)
+    else:
+        setattr(owner, name, found)
+
+
 def uninstall() -> None:
     """Give moto back what it had. Idempotent."""
     while _replaced:
         hook, found = _replaced.pop()
-        owner, name = hook.owner()
-        if found is ABSENT:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, found)
+        _put(*hook.owner(), found)

@@ -43,6 +43,13 @@ def _declarations(_region: "Region", _old: Moto) -> Moto:
     return encode_jsonata_variable_declarations
 
 
+def _no_declarations(_region: "Region", _old: Moto) -> Moto:
+    def get_intrinsic_functions_declarations(variable_references: set[str]) -> str:  # noqa: ARG001  # moto's own signature
+        return ""
+
+    return get_intrinsic_functions_declarations
+
+
 def _clients(region: "Region", _old: Moto) -> Moto:
     cached: dict[tuple[str, str], Moto] = {}
     lock = threading.Lock()
@@ -221,6 +228,12 @@ HOOKS = (
         "moto puts strings into expressions without escaping quotes, backslashes and line ends.",
         _declarations,
         ("bindings",),
+    ),
+    Hook(
+        f"{ASL}component.common.string.string_expression:get_intrinsic_functions_declarations",
+        "moto writes $uuid and $hash into expressions as functions that say they are not supported.",
+        _no_declarations,
+        ("variable_references",),
     ),
     *_everywhere(
         (

@@ -74,7 +74,12 @@ class Fleet:
         self._control: socket.socket | None = None
 
     def start(self) -> None:
-        """Start the process that instances are forked from; it warms up while others go on."""
+        """Start the process that instances are forked from, once; it warms up while others go on."""
+        with self._lock:
+            if self._zygote is None:
+                self._start()
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         environment = {"PATH": "/usr/bin:/bin", "AEROKEEP_SANDBOX": self._tag, "TZ": "UTC", "LANG": "C.UTF-8"}
@@ -94,6 +99,7 @@ class Fleet:
             self._idle.clear()
         if self._control:
             self._control.close()
+            self._control = None
         if self._zygote:
             self._zygote.kill()
             self._zygote.wait()
@@ -147,6 +153,7 @@ class Fleet:
             self._all.discard(instance.pid)
 
     def _fork(self, function: Deployed) -> Instance:
+        self.start()
         name = f"{time.time_ns()}"
         log_path = self._folder / "logs" / function.name / f"{name}.log"
         log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +171,7 @@ class Fleet:
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             if self._control is None:
-                raise RuntimeError("the fleet has not been started")
+                raise RuntimeError("the fleet has been stopped")
             socket.send_fds(self._control, [json.dumps(spec).encode()], [theirs.fileno()])
         ours.settimeout(INIT_TIMEOUT_S)
         hello = receive(ours)

@@ -1,0 +1,88 @@
+"""Lambda functions run from their own code and the layer, in processes of their own."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from sandbox.region import ApiCall, Region
+from tests.workflow.region.shapes import a_function, eventually, invoked
+
+
+def test_a_function_sees_its_own_environment_the_layer_and_nothing_of_the_repository(region: Region) -> None:
+    a_function(
+        region,
+        "look",
+        "import os, sys, third_party\n"
+        "def handler(event, context):\n"
+        "    def absent(name):\n"
+        "        try: __import__(name)\n"
+        "        except ImportError: return True\n"
+        "    return {'environment': dict(os.environ), 'layer': third_party.NAME, 'left': context.get_remaining_time_in_millis(),\n"
+        "            'absent': [absent(n) for n in ('sandbox', 'moto', 'pytest', 'aerokeep')], 'arn': context.invoked_function_arn}\n",
+    )
+    failed, seen = invoked(region, "look", {})
+    environment = seen["environment"]
+    assert not failed
+    assert seen["layer"] == "from the layer"
+    assert seen["absent"] == [True] * 4
+    assert 0 < seen["left"] <= 5000
+    assert seen["arn"].endswith(":function:look")
+    assert environment["OF_FUNCTION"] == "look"
+    assert environment["AWS_ENDPOINT_URL"] == region.endpoint
+    assert environment["AWS_ACCESS_KEY_ID"] == "aerokeep.tester"
+    assert environment["AEROKEEP_SANDBOX"] == region.tag
+    assert not [name for name in environment if "proxy" in name.lower()]
+
+
+def test_an_exception_becomes_an_error_named_by_its_class_with_its_trace_in_the_log(region: Region) -> None:
+    a_function(
+        region,
+        "raise",
+        "class TransientError(Exception): pass\ndef handler(event, context):\n    raise TransientError('busy: later')\n",
+    )
+    failed, error = invoked(region, "raise", {})
+    assert failed
+    assert (error["errorType"], error["errorMessage"]) == ("TransientError", "busy: later")
+    assert "code.py" in error["stackTrace"][0]
+    assert "TransientError: busy: later" in region.logs("raise")
+
+
+def test_a_function_over_its_time_is_killed_and_says_so(region: Region) -> None:
+    a_function(
+        region,
+        "hang",
+        "import os, time\ndef handler(event, context):\n    print(os.getpid(), flush=True)\n    time.sleep(60)\n",
+        timeout_s=1,
+    )
+    failed, error = invoked(region, "hang", {})
+    assert failed
+    assert error["errorType"] == "Sandbox.Timedout"
+    assert "Task timed out after 1.00 seconds" in error["errorMessage"]
+    pid = int(region.logs("hang"))
+    assert eventually(lambda: not os.path.exists(f"/proc/{pid}"))  # noqa: PTH110  # a process, not a file
+
+
+def test_a_function_that_dies_or_does_not_import_is_told_apart(region: Region) -> None:
+    a_function(region, "die", "import os\ndef handler(event, context):\n    os._exit(3)\n")
+    a_function(region, "broken", "import no_such_module\ndef handler(event, context): pass\n")
+    assert invoked(region, "die", {})[1]["errorType"] == "Runtime.ExitError"
+    assert invoked(region, "broken", {})[1]["errorType"] == "Runtime.ImportModuleError"
+
+
+def test_instances_run_at_once_in_processes_of_their_own_and_are_used_again(region: Region) -> None:
+    a_function(
+        region, "nap", "import os, time\ndef handler(event, context):\n    time.sleep(event)\n    return os.getpid()\n"
+    )
+    with ThreadPoolExecutor(3) as pool:
+        pids = {pid for _, pid in pool.map(lambda _: invoked(region, "nap", 0.3), range(3))}
+    assert len(pids) == 3
+    assert invoked(region, "nap", 0)[1] in pids
+    assert os.getpid() not in pids
+
+
+def test_who_calls_can_be_told_from_the_credentials(region: Region) -> None:
+    seen: list[ApiCall] = []
+    with region.faults.during(before=seen.append):
+        region.client("ec2", caller="some-role").describe_volumes(VolumeIds=[], MaxResults=5)
+    assert [(call.service, call.action, call.caller, call.params["MaxResults"]) for call in seen] == [
+        ("ec2", "DescribeVolumes", "some-role", 5)
+    ]
