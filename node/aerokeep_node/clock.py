@@ -64,7 +64,9 @@ def parse_tracking(line: str, at: float) -> Optional[ClockReading]:
         return None
     # "Not synchronised" in chronyc; older builds wrote it with a z.
     unsynchronised = fields[13].strip().lower().startswith("not sync") or fields[0] in ("00000000", LOCAL_REFERENCE)
-    return ClockReading("chronyc", not unsynchronised, -correction_s, root_dispersion_s + abs(root_delay_s) / 2, at)
+    return ClockReading(
+        "chronyc", not unsynchronised, 0.0 - correction_s, root_dispersion_s + abs(root_delay_s) / 2, at
+    )
 
 
 def _from_chronyc() -> Optional[ClockReading]:
@@ -110,4 +112,4 @@ def _from_kernel() -> Optional[ClockReading]:
     pending_s = timex.offset / (1e9 if timex.status & _STA_NANO else 1e6)
     error_s = timex.maxerror / 1e6 + abs(pending_s)
     synchronised = not timex.status & _STA_UNSYNC
-    return ClockReading("adjtimex", synchronised, -pending_s, error_s, time.time())
+    return ClockReading("adjtimex", synchronised, 0.0 - pending_s, error_s, time.time())

@@ -36,7 +36,7 @@ NEVER_FROZEN = (
     "/var/log/amazon",
 )
 """Directories that the system, the SSM agent, or the undoing itself may write to while a freeze is held."""
-_ESCAPE = re.compile(r"\\([0-7]{3})")
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Mount:
 def parse_mountinfo(text: str) -> List[Mount]:
     """Parse ``/proc/self/mountinfo``; spaces and the like stand as octal escapes in it."""
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # names may hold what splitlines() takes for an end
         left, dash, right = line.partition(" - ")
         fields, tail = left.split(" "), right.split(" ")
         if not dash or len(fields) < 5 or len(tail) < 2:  # noqa: PLR2004 - the fields used below
@@ -65,9 +65,9 @@ def parse_mountinfo(text: str) -> List[Mount]:
 
 
 def _decode(field: str) -> str:
-    data = _ESCAPE.sub(lambda match: chr(int(match.group(1), 8)), field)
-    # Escapes are bytes: put them back together as UTF-8.
-    return data.encode("latin-1", "replace").decode("utf-8", "replace") if _ESCAPE.search(field) else data
+    # Escapes stand for bytes, so they are put back before the bytes become text.
+    raw = _ESCAPE.sub(lambda match: bytes((int(match.group(1), 8) & 0xFF,)), field.encode("utf-8", "replace"))
+    return raw.decode("utf-8", "replace")
 
 
 def read_mounts(tree: Tree) -> List[Mount]:
@@ -87,7 +87,7 @@ def mount_of(path: str, mounts: Sequence[Mount]) -> Optional[Mount]:
 
 def swap_files(tree: Tree) -> List[str]:
     """List the files in use as swap."""
-    lines = (tree.read("proc/swaps") or "").splitlines()[1:]
+    lines = (tree.read("proc/swaps") or "").split("\n")[1:]
     rows = [line.split() for line in lines]
     return [_decode(row[0]) for row in rows if len(row) > 1 and row[1] == "file"]
 

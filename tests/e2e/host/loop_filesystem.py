@@ -23,6 +23,7 @@ class LoopFilesystem:
     def __init__(self, folder: Path) -> None:
         self.mount_point = folder / "aerokeep-mount"
         self.mount_point.mkdir()
+        self._writers: list[subprocess.Popen[bytes]] = []
         image = folder / "aerokeep-image"
         with image.open("wb") as file:
             file.truncate(SIZE_BYTES)
@@ -36,15 +37,17 @@ class LoopFilesystem:
 
     def takes_writes(self) -> bool:
         """Whether a write gets through within a second."""
-        probe = self.mount_point / "probe"
+        argv = ["dd", "if=/dev/zero", f"of={self.mount_point / 'probe'}", "bs=512", "count=1", "status=none"]
+        writer = subprocess.Popen(argv)
+        self._writers.append(writer)
         try:
-            subprocess.run(
-                ["dd", "if=/dev/zero", f"of={probe}", "bs=512", "count=1", "status=none"], timeout=1, check=True
-            )
+            return writer.wait(timeout=1) == 0
         except subprocess.TimeoutExpired:
+            writer.kill()  # it ends with the thaw, not before: reaped in close()
             return False
-        return True
 
     def close(self) -> None:
         subprocess.run(["fsfreeze", "-u", str(self.mount_point)], capture_output=True, check=False)
+        for writer in self._writers:
+            writer.wait()
         subprocess.run(["umount", "-l", str(self.mount_point)], check=True)

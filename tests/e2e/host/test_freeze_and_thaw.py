@@ -35,6 +35,7 @@ def test_a_filesystem_is_frozen_within_the_window_and_thawed_before_the_lift(
     assert not filesystem.takes_writes()
     evidence = host.resume()["evidence"]
     assert evidence["errors"] == []
+    assert evidence["ended_by"] == "resume"
     times = evidence["times"]
     instants = [times[name] for name in ("guarded", "flushed", "frozen", "thaw_started", "thawed", "lift_started")]
     assert instants == sorted(instants)
