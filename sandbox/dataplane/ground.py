@@ -1,6 +1,7 @@
 """What the nodes of the namespaces mode stand on: the warden, the pool of reflinks, the hub's network."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from sandbox.dataplane import network
 from sandbox.dataplane.kernel import LoopDevice, children_in_pid_namespace
 from sandbox.dataplane.plane import DataPlaneError
-from sandbox.dataplane.processes import children
+from sandbox.dataplane.processes import children, send
 from sandbox.dataplane.programs import run
 
 POOL_BYTES = 64 << 30
@@ -30,8 +31,12 @@ class Ground:
         for name in ("pool", "dev", "root", "logs"):
             (workdir / name).mkdir()
         self._start_warden()
-        network.build_hub(self.pid)
-        self._mount_pool(workdir / f"{prefix}-pool.img")
+        try:
+            network.build_hub(self.pid)
+            self._mount_pool(workdir / f"{prefix}-pool.img")
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def pool(self) -> Path:
@@ -92,6 +97,7 @@ class Ground:
 
     def close(self) -> None:
         """Let go: the warden ends, and all processes in its namespaces with it."""
+        send([self.pid], signal.SIGTERM)  # besides the end of input: a process forked from us may hold the pipe open
         self._holder.communicate()
         for client in self._clients:
             client.wait()

@@ -128,6 +128,7 @@ def boot(order: dict[str, Any]) -> None:
 def main() -> None:
     """Obey one order, then stay for the node's life."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # a real init reaps orphans; so does the kernel for one that ignores
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     line = sys.stdin.readline()
     if not line:

@@ -154,7 +154,9 @@ class Node:
         self._thaw()
         for loop in self.loops.values():
             loop.close()
-        self._holder.communicate(timeout=END_TIMEOUT_S)  # its first process ends at the end of its input
+        # SIGTERM besides the end of input: a process that was forked from us may hold the pipe open.
+        send([self.pid], signal.SIGTERM)
+        self._holder.communicate(timeout=END_TIMEOUT_S)
         self._reap()
 
     def _thaw(self) -> None:

@@ -90,11 +90,12 @@ class VolumeStore:
         if volume_id in self._volumes:
             raise DataPlaneError(f"volume_exists: {volume_id}")
         source = self.snapshot(snapshot_id) if snapshot_id else None
-        if source is not None and check_size(size_bytes) < source.size_bytes:
+        check_size(size_bytes)
+        if source is not None and size_bytes < source.size_bytes:
             raise DataPlaneError(f"too_small: {volume_id}: {size_bytes} < {source.size_bytes} bytes of {snapshot_id}")
         file = self._file(volume_id)
         with file.open("xb") as empty:
-            empty.truncate(check_size(size_bytes))
+            empty.truncate(size_bytes)
         if source is not None:
             clone_range(source.file, file, source_offset=source.offset, target_offset=0, length=source.size_bytes)
         self._volumes[volume_id] = Volume(volume_id, size_bytes, file)

@@ -13,6 +13,7 @@ import sys
 def main() -> None:
     """Say ``ready``, wait for the owner's end, and end."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # adopted children are reaped by the kernel
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner, who then closes the plane
     poll = select.poll()
     poll.register(int(sys.argv[1]), select.POLLIN)

@@ -6,12 +6,12 @@ import time
 
 import pytest
 
-from sandbox.dataplane import DataPlane, NodeClock, probe
-from sandbox.dataplane.clock import tracking
+from sandbox.dataplane import DataPlane, NodeClock
+from sandbox.dataplane.clock import compiler, tracking
 
 NODE = "i-0aaaaaaaaaaaaaaa1"
 NOW = 1_800_000_000.0
-needs_compiler = pytest.mark.skipif(not probe().clocks, reason="clocks of nodes need a C compiler (cc) on PATH")
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="clocks of nodes need a C compiler (cc) on PATH")
 
 
 def out(plane: DataPlane, *argv: str) -> str:
