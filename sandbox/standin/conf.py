@@ -90,6 +90,8 @@ def parse(text: str) -> Directive:
         if words[0] in ENTERPRISE_ONLY:
             raise ConfError(f"line {number} :: '{words[0]}' is enterprise-only")
         opens = words[-1] == "{"
+        if "{" in words[:-1] or "}" in words:
+            raise ConfError(f"line {number} :: a brace must end its line")
         directive = Directive(words[0], tuple(words[1:-1] if opens else words[1:]), number, [] if opens else None)
         block = stack[-1].block
         if block is not None:

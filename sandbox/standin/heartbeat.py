@@ -29,7 +29,7 @@ def encode(cluster_name: str, membership: Membership) -> bytes:
         "service": me.service,
         "clock": time.time(),
         "peers": [p.heartbeat for p in membership.peers.values()],
-        "formed": {"key": formed.key, "members": formed.members} if formed else None,
+        "formed": {"key": formed.key, "members": formed.members, "sequence": formed.sequence} if formed else None,
     }
     return json.dumps(pulse).encode() + b"\n"
 
@@ -42,7 +42,8 @@ def decode(pulse: dict[str, Any]) -> tuple[Peer, Formed | None]:
     formed = pulse["formed"]
     if formed is None:
         return peer, None
-    return peer, Formed(formed["key"], tuple((node_id, boot) for node_id, boot in formed["members"]))
+    members = tuple((node_id, boot) for node_id, boot in formed["members"])
+    return peer, Formed(formed["key"], members, formed["sequence"])
 
 
 class Mesh:

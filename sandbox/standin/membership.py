@@ -24,10 +24,11 @@ class Peer:
 
 @dataclass(frozen=True)
 class Formed:
-    """One agreed cluster. A new key is drawn at each change of members."""
+    """One agreed cluster. A new key is drawn at each change of members; later clusters have a higher sequence."""
 
     key: int
     members: tuple[tuple[str, str], ...]
+    sequence: int
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -54,6 +55,7 @@ class Membership:
         self._announced: dict[str, Formed | None] = {}
         self._seed_count = seed_count
         self._started = self._view_since = self._last_tick = now
+        self._sequence = 0
         self._view: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -87,20 +89,25 @@ class Membership:
         if chosen is None:
             return False
         self.formed = chosen
+        self._sequence = chosen.sequence
         self.generation += 1
         return True
 
     def _form(self, now: float) -> Formed | None:
-        if self.formed is not None and self.formed.members == self._view:
+        seen = max((formed.sequence for formed in self._announced.values() if formed), default=0)
+        held = self.formed.sequence if self.formed else 0
+        # A later cluster elsewhere means that this node was away: the old key must not come into force again.
+        if self.formed is not None and self.formed.members == self._view and seen <= held:
             return None
         waited = self.formed is not None or now - self._started >= GRACE_S or len(self.peers) >= self._seed_count
         if not waited or (self._seed_count and now - self._view_since < QUANTUM_S):
             return None
-        return Formed(secrets.randbits(48) | 1, self._view)
+        return Formed(secrets.randbits(48) | 1, self._view, max(seen, held, self._sequence) + 1)
 
     def _follow(self, principal: str) -> Formed | None:
         announced = self._announced[principal]
         mine = (self.me.node_id, self.me.boot)
         if announced is None or mine not in announced.members:
             return None
-        return None if self.formed is not None and announced.key == self.formed.key else announced
+        held = self.formed.sequence if self.formed else 0
+        return announced if announced.sequence > held else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -30,14 +31,13 @@ _HOUSEKEEPING_S = 0.5
 _DEFRAG_PAUSE_S = 0.005
 
 
-def _own_address() -> str:
+def _own_address(seeds: tuple[tuple[str, int], ...]) -> str:
     """Return the address that others reach this machine by; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
+    for host in (*(seed for seed, _ in seeds), "192.0.2.1"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.connect((host, 9))
+            return str(probe.getsockname()[0])
+    return "127.0.0.1"
 
 
 class Node:
@@ -117,7 +117,7 @@ class Node:
         network = self.conf.network
         names = (f"{part}.access-address", f"{part}.address", "service.access-address", "service.address")
         hosts = [network[name] for name in names if network.get(name, "any") != "any"]
-        host = hosts[0] if hosts else _own_address()
+        host = hosts[0] if hosts else _own_address(self.conf.seeds)
         return host, int(network.get(f"{part}.port", port))
 
     def _bind(self, part: str) -> str:
