@@ -77,8 +77,7 @@ class Ground:
     def _mount_pool(self, image: Path) -> None:
         with image.open("xb") as file:
             file.truncate(POOL_BYTES)
-        # Sectors of 512 bytes, as volumes have them: loop devices take over what direct I/O on the pool can do.
-        run(["mkfs.xfs", "-q", "-m", "reflink=1", "-s", "size=512", "-K", str(image)])
+        run(["mkfs.xfs", "-q", "-m", "reflink=1", "-K", str(image)])
         device = LoopDevice(image, nodes=self._workdir / "dev")
         try:
             enter = ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt", "--"]

@@ -36,7 +36,10 @@ class NamespacesPlane:
     """A node is a set of namespaces, a volume a loop device over its part of the node's backing file."""
 
     mode: Literal["namespaces"] = "namespaces"
-    shortcomings: tuple[str, ...] = ()
+    shortcomings: tuple[str, ...] = (
+        "volumes may have logical sectors of 4 KiB (direct I/O on reflinks), where those of EBS have 512 bytes",
+        "devices have no NVMe controller: by-id links name them, and /sys shows the loop devices of the machine",
+    )
     network = network.CIDR
 
     def __init__(self, workdir: Path | None) -> None:

@@ -96,7 +96,7 @@ def _pool(folder: Path, prefix: str, lacks: list[str]) -> LoopDevice | None:
     try:
         with image.open("xb") as file:
             file.truncate(_TRIAL_BYTES)
-        run(["mkfs.xfs", "-q", "-m", "reflink=1", "-s", "size=512", "-K", str(image)])
+        run(["mkfs.xfs", "-q", "-m", "reflink=1", "-K", str(image)])
         return LoopDevice(image, nodes=folder)
     except (DataPlaneError, OSError) as error:
         lacks.append(f"loop devices: {error}")
