@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aerospike.exception import AerospikeError
 
@@ -12,6 +12,8 @@ from sandbox.witness.writer import SET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import aerospike
 
 _CHUNK = 500
 _PAUSE_S = 0.25
@@ -23,7 +25,7 @@ class NotReadyError(Exception):
     """The cluster did not become ready, or went away while it was read."""
 
 
-def wait_ready(client: Any, *, nodes: int, deadline: float) -> None:  # noqa: ANN401 - the client is untyped
+def wait_ready(client: aerospike.Client, *, nodes: int, deadline: float) -> None:
     """Wait until at least ``nodes`` nodes are one settled cluster.
 
     Raises:
@@ -45,7 +47,9 @@ def wait_ready(client: Any, *, nodes: int, deadline: float) -> None:  # noqa: AN
     raise NotReadyError(f"cluster not ready: {seen}")
 
 
-def read_all(client: Any, keys: Sequence[tuple[str, str]], *, deadline: float) -> dict[tuple[str, str], Found]:  # noqa: ANN401 - the client is untyped
+def read_all(
+    client: aerospike.Client, keys: Sequence[tuple[str, str]], *, deadline: float
+) -> dict[tuple[str, str], Found]:
     """Return what each (namespace, key) holds; missing keys are left out.
 
     Raises:
@@ -72,7 +76,7 @@ def read_all(client: Any, keys: Sequence[tuple[str, str]], *, deadline: float) -
 
 
 def _read_chunk(
-    client: Any,  # noqa: ANN401 - the client is untyped
+    client: aerospike.Client,
     chunk: Sequence[tuple[str, str]],
 ) -> Iterator[tuple[tuple[str, str], int, Found | None]]:
     try:

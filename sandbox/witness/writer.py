@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aerospike
 from aerospike.exception import AerospikeError
@@ -29,7 +29,7 @@ _POLICY = {"total_timeout": 1000, "socket_timeout": 1000, "max_retries": 0}
 _CONNECT_PAUSE_S = 0.2
 
 
-def connect(seeds: Sequence[tuple[str, int]], *, timeout_s: float) -> Any:  # noqa: ANN401 - the client is untyped
+def connect(seeds: Sequence[tuple[str, int]], *, timeout_s: float) -> aerospike.Client:
     """Return a connected client.
 
     Raises:
@@ -55,7 +55,7 @@ def connect(seeds: Sequence[tuple[str, int]], *, timeout_s: float) -> Any:  # no
 class Writer:
     """Writes until told to stop."""
 
-    client: Any
+    client: aerospike.Client
     ledger: Ledger
     namespaces: Sequence[str]
     rate_per_s: float
