@@ -27,7 +27,7 @@ help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: system layer synth ## Back up a live cluster in the sandbox, then prove the recovery point
-	$(PY) -m sandbox.demo
+	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO)
 
 test: system layer synth ## Run all tests (K=<expression> selects, as pytest -k does)
 	$(PYTEST) $(SELECT)

@@ -1,10 +1,11 @@
 """An Aerospike cluster on instances of the sandbox: one namespace in a file, one on two raw devices of each node."""
 
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandbox.database import Layout, Server, start_server
+from sandbox.database import REPOSITORY, Layout, Server, start_server
 from sandbox.dataplane.plane import TRUE_CLOCK, DataPlane, NodeClock
 from sandbox.region.nodes import Node, VolumeSpec
 from sandbox.region.region import Region
@@ -64,7 +65,18 @@ def launch(
         cluster.members[node.instance_id] = Member(node_id=f"A{index + 1}", node=node, server=server)
     for member in cluster.members.values():
         member.server.wait_ready()
+    _create_index(plane, cluster.seeds)
     return cluster
+
+
+def _create_index(plane: DataPlane, seeds: str) -> None:
+    """Without any metadata a backup of it would prove nothing."""
+    argv = [sys.executable, "-m", "sandbox.schema", "--seeds", seeds]
+    argv += ["--namespace", NAMESPACES[0], "--set", "witness", "--bin", "n"]
+    process = plane.spawn_client(argv, cwd=str(REPOSITORY), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    words, _ = process.communicate(timeout=60)
+    if process.returncode != 0:
+        raise RuntimeError(f"no index was made: {words.decode()[-1000:]}")
 
 
 def prepare(

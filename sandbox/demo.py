@@ -24,10 +24,11 @@ from sandbox.screen import Screen
 from sandbox.writer import Writer
 
 CDK_OUT = Path("cdk.out")
+OURS = [{"Name": "tag-key", "Values": ["aerokeep:run"]}]
 WRITE_STOP = {"lead_s": 8, "lease_s": 8, "budget_s": 6}
 """The demo's own settings: a minute's lead would only make it longer."""
 PACE = Pace(
-    snapshot_pending_s=3.0,
+    snapshot_pending_s=9.0,
     create_snapshots_s=0.4,
     ssm_delivery_s=0.3,
     ssm_jitter_s=0.3,
@@ -146,7 +147,7 @@ def _run_backup(screen: Screen, region: Region, machine_arn: str) -> None:
                 case "exited":
                     pass
             if event.state in {"CheckSnapshots", "WaitForSnapshots"} and event.kind == "entered":
-                found = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+                found = ec2.describe_snapshots(OwnerIds=["self"], Filters=OURS)["Snapshots"]
                 bar.snapshots(int(snapshot["Progress"].rstrip("%") or 0) for snapshot in found)
     ended = states.describe_execution(executionArn=started["executionArn"])
     if ended["status"] != "SUCCEEDED":

@@ -7,6 +7,7 @@ from typing import Self
 from aerokeep.model.evidence import NodeEvidence
 from aerokeep.model.recovery_point import Manifest
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -31,11 +32,16 @@ JOURNEY = (
 PROVEN = "every node was quiet from before the first cut request to after the last answer"
 
 
+LOG_WIDTH = 132
+
+
 class Screen:
     """A console that is also read in logs: every line stands by itself, only the bar moves."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, width=None)
+        self.console = Console(highlight=False)
+        if not self.console.is_terminal:
+            self.console.width = LOG_WIDTH
 
     def say(self, text: str) -> None:
         """One line."""
@@ -117,6 +123,7 @@ class JourneyBar:
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("starting", total=len(JOURNEY))
         self._begun: datetime | None = None
+        self._last = ""
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -130,12 +137,13 @@ class JourneyBar:
         self._begun = self._begun or at
         done = JOURNEY.index(state) if state in JOURNEY else None
         self._progress.update(self._task, description=state, completed=done)
-        if state in JOURNEY or state in {"AbandonPoint", "BackupFailed"}:
-            self._line(f"{state}", at)
+        if state != self._last and (state in JOURNEY or state in {"AbandonPoint", "BackupFailed"}):
+            self._last = state
+            self._line(state, at)
 
     def failed(self, detail: str, at: datetime) -> None:
         """A state failed."""
-        self._line(f"[red]failed[/red] {detail}", at)
+        self._line(f"[red]failed[/red] {escape(detail)}", at)
 
     def snapshots(self, percents: Iterable[int]) -> None:
         """How far the snapshots are."""

@@ -248,7 +248,11 @@ def an_evidence(
         "clocks": tuple(clocks if clocks is not None else (clock, clock)),
         "times": Times(**stamped),
         "guarded_all": True,
-        "namespaces": {"test": NamespaceEvidence(before=counters, after=counters, unchanged=True, flushed=True)},
+        "namespaces": {
+            "test": NamespaceEvidence(
+                before=counters, after=counters, unchanged=True, unchanged_until=stamped["thaw_started"], flushed=True
+            )
+        },
         "mounts": {DATA_MOUNT: MountEvidence(frozen=stamped["frozen"], thawed=stamped["thawed"], held=True)},
         "cluster": Memberships(
             before=a_membership(f"A{number}", everyone), after=a_membership(f"A{number}", everyone, uptime_s=103)

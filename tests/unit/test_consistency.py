@@ -7,7 +7,7 @@ from aerokeep.model.consistency import Consistency
 from aerokeep.model.evidence import NamespaceEvidence, NodeEvidence
 from aerokeep.rules.consistency import judge_consistency
 
-from tests.builders import a_clock, a_cut, a_membership, a_node_plan, a_plan, an_evidence
+from tests.builders import NOON, a_clock, a_cut, a_membership, a_node_plan, a_plan, an_evidence
 
 THREE_CUTS = {"i-1": (1.0, 2.0), "i-2": (1.0, 2.5), "i-3": (1.1, 2.2)}
 
@@ -99,17 +99,29 @@ def test_a_guard_that_was_lost_gives_no_cluster() -> None:
     assert label_of(three(i_2=an_evidence(2, guarded_all=False)))[0] is Consistency.NODE
 
 
-def test_a_write_under_the_guard_is_seen_by_its_counter() -> None:
-    written = NamespaceEvidence(before={"writes": 10}, after={"writes": 11}, unchanged=False, flushed=True)
-    consistency, reasons = label_of(three(i_2=an_evidence(2, namespaces={"test": written})))
+def moved_after(seconds: float | None) -> dict[str, NamespaceEvidence]:
+    until = None if seconds is None else NOON.timestamp() + seconds
+    return {"test": NamespaceEvidence(unchanged_until=until, changed=("writes",), flushed=True)}
+
+
+def test_a_write_before_the_last_response_gives_no_cluster() -> None:
+    consistency, reasons = label_of(three(i_2=an_evidence(2, namespaces=moved_after(2.4))))
     assert consistency is Consistency.NODE, "the filesystem was frozen all the same"
-    assert "written under the guard (writes)" in reasons
+    assert "A2: let go" in reasons
+
+
+def test_a_replica_write_of_a_node_that_was_lifted_earlier_does_no_harm_after_the_last_response() -> None:
+    assert label_of(three(i_2=an_evidence(2, namespaces=moved_after(2.8))))[0] is Consistency.CLUSTER
+
+
+def test_counters_that_moved_right_away_are_named() -> None:
+    reasons = label_of(three(i_2=an_evidence(2, namespaces=moved_after(None))))[1]
+    assert "namespace test not proven flushed and at rest (writes moved)" in reasons
 
 
 def test_counters_that_moved_on_a_raw_device_leave_crash() -> None:
-    written = NamespaceEvidence(before={"writes": 10}, after={"writes": 11}, unchanged=False, flushed=True)
     raw = a_plan(nodes=1).model_copy(update={"nodes": (a_node_plan(1, freeze=(), frozen_namespaces=()),)})
-    seen = {"i-1": an_evidence(1, nodes=1, namespaces={"test": written})}
+    seen = {"i-1": an_evidence(1, nodes=1, namespaces=moved_after(1.5))}
     assert judge_consistency(raw, cut=a_cut({"i-1": (1, 2)}), evidence=seen).consistency is Consistency.CRASH
 
 

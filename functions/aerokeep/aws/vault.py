@@ -162,7 +162,7 @@ def _get(s3: "S3Client", bucket: str, key: str) -> bytes | None:
         try:
             return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         except ClientError as error:
-            # Without s3:ListBucket, S3 answers 403 for an object that is not there; our roles may list under no prefix.
+            # S3 says so only to roles that may list the prefix; to others an absent object is AccessDenied.
             if code_of(error) in {"NoSuchKey", "404"}:
                 return None
             raise

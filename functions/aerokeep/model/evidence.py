@@ -25,12 +25,17 @@ class Times(HostWire):
 
 
 class NamespaceEvidence(HostWire):
-    """Counters of one namespace when the flush proof ended and just before the lift."""
+    """Counters of one namespace from the end of the flush proof to the lift."""
 
     former: dict[str, str] = Field(default_factory=dict)
     before: dict[str, int] = Field(default_factory=dict)
     after: dict[str, int] = Field(default_factory=dict)
     unchanged: bool = False
+    """Still the same just before the lift; replica writes of nodes that were lifted earlier may have changed them."""
+    unchanged_until: float | None = None
+    """The last look of the host at which nothing had changed since ``before``."""
+    changed: tuple[str, ...] = ()
+    """Which counters had moved at the look after that."""
     flushed: bool = False
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from pydantic import BaseModel
+from pydantic import RootModel
 
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.ssm import HostReply, Hosts
@@ -21,10 +21,8 @@ _SAFE_NAME = re.compile(r"^(smd|conf)/[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}$")
 """What a host may call its files: two folders, no way out of them."""
 
 
-class Uploads(BaseModel):
+class Uploads(RootModel[list[Upload]]):
     """The uploads of one node; the URL of this object is all that stands in SSM's history."""
-
-    uploads: list[Upload]
 
 
 class Capture(Wire):
@@ -107,7 +105,7 @@ def _start_uploads(
             for file in of_node.files
         ]
         name = f"uploads-{node.node_id}"
-        runs.write(request, name, Uploads(uploads=signed))
+        runs.write(request, name, Uploads(signed))
         parameters = {"Run": request.run_id, "Uploads": runs.presigned_read(request, name)}
         commands += hosts.send("capture", [node.instance_id], parameters)
     ids = tuple(node.instance_id for node in plan.nodes)
