@@ -1,5 +1,6 @@
 """IAM and Lambda: what moto's CloudFormation drops of them, put through their API."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,12 @@ Apply = Callable[[Client, Resource], None]
 
 
 def role(client: Client, resource: Resource) -> None:
-    """Managed policies."""
+    """Managed policies; and the inline ones as JSON, which moto keeps as Python's repr."""
+    for policy in resource.properties.get("Policies", []):
+        document = json.dumps(policy["PolicyDocument"])
+        client("iam").put_role_policy(
+            RoleName=resource.physical_id, PolicyName=policy["PolicyName"], PolicyDocument=document
+        )
     for arn in resource.properties.get("ManagedPolicyArns", []):
         client("iam").attach_role_policy(RoleName=resource.physical_id, PolicyArn=arn)
 

@@ -29,7 +29,20 @@ def _create(_region: "Region", old: Moto) -> Moto:
     return classmethod(create_from_cloudformation_json)
 
 
+def _anyone(_region: "Region", _old: Moto) -> Moto:
+    def validate_policy(key: Moto, action: str) -> None:
+        """Keys are kept and readable; who may use them is not judged by half of their policies."""
+
+    return validate_policy
+
+
 HOOKS = (
+    Hook(
+        "moto.kms.responses:validate_policy",
+        "moto decides by key policies without principals and conditions, so one that demands TLS denies everything.",
+        _anyone,
+        ("key", "action"),
+    ),
     Hook(
         "moto.kms.models:Key.create_from_cloudformation_json",
         "moto keeps a template's key policy as an object, and DescribeKey and GetKeyPolicy then end in a TypeError.",

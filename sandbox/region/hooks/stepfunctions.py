@@ -90,7 +90,9 @@ def _start(region: "Region", old: Moto) -> Moto:
         trace_header: Moto = None,
     ) -> Moto:
         execution = old(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
-        region.bus.execution_changed(_description(execution))
+        begun = ("executionArn", "stateMachineArn", "name", "startDate", "input", "inputDetails")
+        told = {key: value for key, value in _description(execution).items() if key in begun}
+        region.bus.execution_changed({**told, "status": "RUNNING"})  # it may have ended meanwhile
         return execution
 
     return start_execution

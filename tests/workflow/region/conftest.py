@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sandbox.region import Pace, Region
 from tests.workflow.region.folder_plane import FolderPlane
 

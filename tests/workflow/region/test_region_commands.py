@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sandbox.region import Node, Region
 from tests.workflow.region.shapes import a_document, eventually
 

@@ -6,19 +6,31 @@ from concurrent.futures import ThreadPoolExecutor
 from sandbox.region import ApiCall, Region
 from tests.workflow.region.shapes import a_function, eventually, invoked
 
+LOOK = """
+import os, third_party
+def absent(name):
+    try:
+        __import__(name)
+    except ImportError:
+        return True
+def handler(event, context):
+    return {
+        "environment": dict(os.environ),
+        "layer": third_party.NAME,
+        "left": context.get_remaining_time_in_millis(),
+        "absent": [absent(name) for name in ("sandbox", "moto", "pytest", "aerokeep")],
+        "arn": context.invoked_function_arn,
+    }
+"""
+RAISE = """
+class TransientError(Exception): pass
+def handler(event, context):
+    raise TransientError("busy: later")
+"""
+
 
 def test_a_function_sees_its_own_environment_the_layer_and_nothing_of_the_repository(region: Region) -> None:
-    a_function(
-        region,
-        "look",
-        "import os, sys, third_party\n"
-        "def handler(event, context):\n"
-        "    def absent(name):\n"
-        "        try: __import__(name)\n"
-        "        except ImportError: return True\n"
-        "    return {'environment': dict(os.environ), 'layer': third_party.NAME, 'left': context.get_remaining_time_in_millis(),\n"
-        "            'absent': [absent(n) for n in ('sandbox', 'moto', 'pytest', 'aerokeep')], 'arn': context.invoked_function_arn}\n",
-    )
+    a_function(region, "look", LOOK)
     failed, seen = invoked(region, "look", {})
     environment = seen["environment"]
     assert not failed
@@ -34,11 +46,7 @@ def test_a_function_sees_its_own_environment_the_layer_and_nothing_of_the_reposi
 
 
 def test_an_exception_becomes_an_error_named_by_its_class_with_its_trace_in_the_log(region: Region) -> None:
-    a_function(
-        region,
-        "raise",
-        "class TransientError(Exception): pass\ndef handler(event, context):\n    raise TransientError('busy: later')\n",
-    )
+    a_function(region, "raise", RAISE)
     failed, error = invoked(region, "raise", {})
     assert failed
     assert (error["errorType"], error["errorMessage"]) == ("TransientError", "busy: later")

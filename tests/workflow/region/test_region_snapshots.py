@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from sandbox.region import Node, Region, VolumeSpec
 from tests.workflow.region.folder_plane import FolderPlane
 from tests.workflow.region.shapes import eventually
