@@ -19,29 +19,16 @@ if TYPE_CHECKING:
 
 GUARD = "set-config:context=namespace;id={};reject-non-xdr-writes={}"
 NAMESPACES = ("test", "raw")
+WITNESS = (sys.executable, "-m", "sandbox.witness")
 
 
-def seeds(nodes: list[StandinNode]) -> str:
-    return ",".join(f"{node.ip}:3000" for node in nodes)
+def where(nodes: list[StandinNode], ledger: Path) -> list[str]:
+    return ["--seeds", ",".join(f"{node.ip}:3000" for node in nodes), "--ledger", str(ledger)]
 
 
 def a_writer(nodes: list[StandinNode], ledger: Path, *, rate: int = 400) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "sandbox.witness",
-            "write",
-            "--seeds",
-            seeds(nodes),
-            "--namespaces",
-            "test,raw",
-            "--rate",
-            str(rate),
-            "--ledger",
-            str(ledger),
-        ],
-        cwd=ROOT,
+        [*WITNESS, "write", "--namespaces", "test,raw", "--rate", str(rate), *where(nodes, ledger)], cwd=ROOT
     )
     eventually(lambda: ledger.exists() and ledger.stat().st_size > 0, what="the first write")
     return process
@@ -49,20 +36,7 @@ def a_writer(nodes: list[StandinNode], ledger: Path, *, rate: int = 400) -> subp
 
 def judged(nodes: list[StandinNode], ledger: Path, *, first: float, last: float) -> dict[str, Any]:
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "sandbox.witness",
-            "judge",
-            "--seeds",
-            seeds(nodes),
-            "--ledger",
-            str(ledger),
-            "--first-request",
-            str(first),
-            "--last-response",
-            str(last),
-        ],
+        [*WITNESS, "judge", "--first-request", str(first), "--last-response", str(last), *where(nodes, ledger)],
         cwd=ROOT,
         capture_output=True,
         check=True,
