@@ -56,12 +56,12 @@ class Region:
         self.account, self.region = account, region
         self.pace = pace or Pace()
         self.plane = plane
-        self.tag = str(plane.workdir)
+        self.tag = plane.workdir.name
         self.faults = Faults()
         self.mirror = Mirror(plane, self.pace)
         self.snapshots = Ledger(plane, self.pace)
         self.commands = Commands(plane, self.pace, tag=self.tag)
-        self.fleet = Fleet(layer_dir=layer.resolve(), tag=self.tag)
+        self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
         self.bus = Bus(self.client)
         self._endpoint: Endpoint | None = None
         self._clients: dict[tuple[str, str, int, bool], Any] = {}

@@ -1,5 +1,7 @@
 """Lambda: functions run in processes of their own instead of containers."""
 
+import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 from sandbox.region.hooks.hook import Hook
@@ -17,6 +19,21 @@ def _run(region: "Region", _old: Moto) -> Moto:
         return outcome.payload, outcome.failed, outcome.log
 
     return _invoke_lambda
+
+
+def _invoke(region: "Region", old: Moto) -> Moto:
+    def invoke(self: Moto, body: str, request_headers: Moto, response_headers: Moto) -> Moto:
+        if request_headers.get("X-Amz-Invocation-Type") == "Event":
+            event = json.loads(body) if body else {}
+            run = threading.Thread(target=region.fleet.invoke, args=(_deployed(region, self), event), daemon=True)
+            run.start()
+            return b""
+        answer = old(self, body, request_headers, response_headers)
+        if "x-amz-function-error" in response_headers:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return answer
+
+    return invoke
 
 
 def _deployed(region: "Region", function: Moto) -> Deployed:
@@ -112,6 +129,12 @@ HOOKS = (
         "moto runs functions in Docker only.",
         _run,
         ("self", "event"),
+    ),
+    Hook(
+        "moto.awslambda.models:LambdaFunction.invoke",
+        "moto lets the caller of an asynchronous invocation wait for its end, and calls every error Handled.",
+        _invoke,
+        ("self", "body", "request_headers", "response_headers"),
     ),
     Hook(
         "moto.awslambda.models:LambdaFunction.get_configuration",

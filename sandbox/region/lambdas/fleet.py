@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -62,14 +61,14 @@ class Instance:
 class Fleet:
     """All Lambda instances of a region. Several of one function run at once; each takes one event at a time."""
 
-    def __init__(self, *, layer_dir: Path, tag: str) -> None:
+    def __init__(self, *, layer_dir: Path, folder: Path, tag: str) -> None:
         self._layer_dir = layer_dir / "python" if (layer_dir / "python").is_dir() else layer_dir
         self._tag = tag
         self._lock = threading.Lock()
         self._idle: dict[Deployed, list[Instance]] = {}
         self._all: set[int] = set()
         self._code_dirs: dict[str, Path] = {}
-        self._folder = Path(tempfile.mkdtemp(prefix="aerokeep-lambda-"))
+        self._folder = folder
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -80,6 +79,7 @@ class Fleet:
                 self._start()
 
     def _start(self) -> None:
+        self._folder.mkdir(exist_ok=True)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         environment = {"PATH": "/usr/bin:/bin", "AEROKEEP_SANDBOX": self._tag, "TZ": "UTC", "LANG": "C.UTF-8"}

@@ -1,6 +1,7 @@
 """Lambda functions run from their own code and the layer, in processes of their own."""
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from sandbox.region import ApiCall, Region
@@ -85,6 +86,14 @@ def test_instances_run_at_once_in_processes_of_their_own_and_are_used_again(regi
     assert len(pids) == 3
     assert invoked(region, "nap", 0)[1] in pids
     assert os.getpid() not in pids
+
+
+def test_an_asynchronous_invocation_is_not_waited_for(region: Region) -> None:
+    a_function(region, "late", "import time\ndef handler(event, context):\n    time.sleep(1)\n    print('done')\n")
+    began = time.monotonic()
+    answer = region.client("lambda").invoke(FunctionName="late", InvocationType="Event", Payload="{}")
+    assert (answer["StatusCode"], time.monotonic() - began < 0.9) == (202, True)
+    assert eventually(lambda: "done" in region.logs("late"))
 
 
 def test_who_calls_can_be_told_from_the_credentials(region: Region) -> None:
