@@ -163,13 +163,13 @@ class Node:
         await asyncio.gather(*(aside(namespace.storage.close) for namespace in self.namespaces.values()))
 
     async def _keep_house(self) -> None:
-        nsup_due = self.now()
+        expired_at = dict.fromkeys(self.namespaces, self.now())
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
             for namespace in self.namespaces.values():
                 period_s = namespace.settings.number("nsup-period")
                 if period_s and self.now() >= nsup_due + period_s:
-                    nsup_due = self.now()
+                    expired_at = dict.fromkeys(self.namespaces, self.now())
                     namespace.expire()
                 await self._defragment(namespace)
                 for device in namespace.storage.logs:

@@ -203,3 +203,16 @@ def test_a_conf_for_the_enterprise_edition_ends_the_start(folder: Path) -> None:
     assert node.process is not None
     assert node.process.wait(10) == 1
     assert "'strong-consistency' is enterprise-only" in (node.directory / "stderr").read_text()
+
+
+def test_records_expire_in_every_namespace_that_has_an_expiry_period(
+    launch: Callable[..., list[StandinNode]], connect: Callable[..., aerospike.Client]
+) -> None:
+    (node,) = launch(size=1, namespaces=("test", "raw"), extra="nsup-period 1")
+    client = connect(node)
+    for namespace in ("test", "raw"):
+        client.put((namespace, "demo", "soon"), {"n": 1}, policy={"ttl": 1})
+        client.put((namespace, "demo", "later"), {"n": 1}, policy={"ttl": 1000})
+    for namespace in ("test", "raw"):
+        eventually(lambda name=namespace: node.fields(f"namespace/{name}")["expired_objects"] == "1")  # type: ignore[misc] # default binds the loop's value
+        assert node.fields(f"namespace/{namespace}")["objects"] == "1"
