@@ -119,19 +119,19 @@ def describe_asd(asd: Asd) -> Dict[str, Any]:
     """Shape ``asd`` of survey and health; a server that can't be asked is described by what its conf says."""
     known: Dict[str, Any] = {
         "running": asd.pid is not None,
-        "build": None,
-        "edition": None,
-        "node_id": None,
+        "build": "",
+        "edition": "",
+        "node_id": "",
         "cluster_name": None,
-        "cluster_size": None,
-        "cluster_key": None,
-        "uptime_s": None,
+        "cluster_size": 0,
+        "cluster_key": "",
+        "uptime_s": 0,
         "conf_path": asd.conf_path,
         "work_directory": asd.work_directory,
         "address": asd.address,
         "port": asd.port,
         "peers": [],
-        "migrations_remaining": None,
+        "migrations_remaining": 0,
         "security_enabled": asd.security_in_conf,
     }
     if asd.pid is None or asd.tls_only:
@@ -175,7 +175,7 @@ def cluster_state(connection: InfoConnection, timeout_s: float = 3.0) -> Dict[st
     statistics = connection.ask_pairs("statistics", timeout_s)
     peers = _PEER.findall(connection.ask("peers-clear-std", timeout_s))
     return {
-        "key": statistics.get("cluster_key"),
+        "key": statistics.get("cluster_key", ""),
         "size": int(statistics.get("cluster_size", "0")),
         "uptime_s": int(statistics.get("uptime", "0")),
         "peers": sorted(peer.upper() for peer in peers),

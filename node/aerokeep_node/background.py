@@ -42,13 +42,13 @@ def sync_filesystem(path: str) -> None:
         os.close(descriptor)
 
 
-def lock_memory() -> Optional[str]:
-    """Keep the resident in memory while filesystems stand still; give the reason if the kernel refuses."""
+def lock_memory() -> bool:
+    """Keep the resident in memory while filesystems stand still (best effort); whether the kernel agreed."""
     threading.stack_size(STACK_BYTES)
+    if os.geteuid() != 0:
+        return False  # within an ordinary user's limit, later allocations would fail
     current_and_future = 1 | 2
-    if ctypes.CDLL(None, use_errno=True).mlockall(current_and_future) != 0:
-        return "mlockall: " + os.strerror(ctypes.get_errno())
-    return None
+    return bool(ctypes.CDLL(None, use_errno=True).mlockall(current_and_future) == 0)
 
 
 def refuse_oom_kill() -> None:

@@ -88,8 +88,10 @@ def start_second_line(run: str, token: str, *, after_s: float, tree: Tree) -> bo
     return _systemd_run(arguments, program_command("undo", run))
 
 
-def stop_second_line(run: str, token: str) -> None:
+def stop_second_line(run: str, token: str, tree: Tree) -> None:
     """Take the timer away once there is nothing left to undo."""
+    if not has_systemd(tree):
+        return
     try:
         subprocess.run(
             [SYSTEMCTL, "stop", _second_line_unit(run, token) + ".timer"],

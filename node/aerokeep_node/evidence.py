@@ -19,13 +19,18 @@ MOST_ERRORS = 25
 LONGEST_DETAIL = 200
 
 
+def namespace_evidence(former: Dict[str, str], *, before: Dict[str, int], flushed: bool) -> Dict[str, Any]:
+    """Shape what is known of one namespace before it has been read again."""
+    return {"former": former, "before": before, "after": {}, "unchanged": False, "flushed": flushed}
+
+
 class Record:
     """Collects as the write stop goes on; ``as_json`` is EVIDENCE of the contract."""
 
     def __init__(self, run: str, token: str) -> None:
         self.run = run
         self.token = token
-        self.node_id: Optional[str] = None
+        self.node_id = ""
         self.ended_by = "never_started"
         self.clocks: List[Dict[str, Any]] = []
         self.times: Dict[str, Optional[float]] = dict.fromkeys(TIMES)

@@ -27,7 +27,7 @@ def run(tree: Tree, parameters: Dict[str, str]) -> Dict[str, Any]:
     described = describe_asd(asd)
     problems = _server_problems(asd, described)
     namespaces: List[Dict[str, Any]] = []
-    if asd.pid is not None and not asd.tls_only and described["node_id"] is not None:
+    if asd.pid is not None and not asd.tls_only and described["node_id"]:
         connection = asd.connect()
         try:
             storage = Storage(tree)
@@ -104,7 +104,7 @@ def _describe(
         "name": name,
         "storage": config.storage,
         "persisted": bool(config.paths),
-        "replication_factor": config.number("replication-factor"),
+        "replication_factor": config.number("replication-factor") or 1,
         "strong_consistency": config.flag("strong-consistency"),
         "commit_to_device": config.flag("commit-to-device"),
         "flush_max_ms": config.number(FLUSH_SETTING),

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List
 
 from aerokeep_node.asd import Asd
 from aerokeep_node.clock import read_clock
-from aerokeep_node.evidence import Record
+from aerokeep_node.evidence import Record, namespace_evidence
 from aerokeep_node.freeze import HeldMount
 from aerokeep_node.run_directory import EVIDENCE, INTENT, RunDirectory
 from aerokeep_node.settings import LOST_WATCH_S, Lift, NamespaceSettings
@@ -38,7 +38,10 @@ def undo(
 
     """
     _begin_thaw(record, mounts, adopted=adopted)
-    before_lift()
+    try:
+        before_lift()
+    except Exception as error:  # noqa: BLE001 - what can't be read is missing evidence, never a reason not to lift
+        record.complain("after", f"{type(error).__name__}: {error}")
     if any(one.changed for one in settings):
         record.stamp("lift_started")
     lift = Lift(settings)
@@ -81,7 +84,7 @@ def recover(run: RunDirectory, asd: Asd) -> Dict[str, Any]:
     """Undo the write stop of a resident that was killed, from its intent; needs the lease lock."""
     intent = run.read(INTENT) or {}
     record = Record(run.run, str(intent.get("token", "")))
-    record.node_id = intent.get("node_id")
+    record.node_id = str(intent.get("node_id", ""))
     record.ended_by = "failure"
     record.clocks = list(intent.get("clocks", []))
     record.times.update(intent.get("times", {}))
@@ -91,7 +94,7 @@ def recover(run: RunDirectory, asd: Asd) -> Dict[str, Any]:
         one = NamespaceSettings(intent["address"], intent["port"], name, former)
         one.changed = True
         settings.append(one)
-        record.namespaces[name] = {"former": former, "before": {}, "after": {}, "unchanged": False, "flushed": False}
+        record.namespaces[name] = namespace_evidence(former, before={}, flushed=False)
     mounts = []
     for mount_point in intent.get("mounts", []):
         try:
