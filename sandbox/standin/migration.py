@@ -116,6 +116,7 @@ class Migrations:
         self.close()
         if not alone:
             self._task = asyncio.create_task(self._settle(formed))
+            self._task.add_done_callback(_report)
 
     def close(self) -> None:
         """Stop settling."""
@@ -258,6 +259,12 @@ class Migrations:
         if self._node_id not in self.nodes_of(name, pid):
             self._namespaces[name].drop_partition(pid)
         respond(b"")
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """Let an error in settling be seen: without this the partitions would only stay unsettled for ever."""
+    if not task.cancelled() and (error := task.exception()):
+        asyncio.get_running_loop().call_exception_handler({"message": "migrations ended", "exception": error})
 
 
 def _take(namespace: Namespace, blob: bytes) -> None:

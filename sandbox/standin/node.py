@@ -149,7 +149,9 @@ class Node:
                 await self.service.listen(host, int(port))
         self.log.note("as", "service ready: soon there will be cake!")
         housekeeping = asyncio.create_task(self._keep_house())
-        await stop.wait()
+        await asyncio.wait([asyncio.create_task(stop.wait()), housekeeping], return_when=asyncio.FIRST_COMPLETED)
+        if housekeeping.done():
+            housekeeping.result()  # it never ends by itself: its error is the server's
         self.log.note("as", "initiating clean shutdown ...")
         housekeeping.cancel()
         await self._shut_down()
@@ -168,8 +170,8 @@ class Node:
             await asyncio.sleep(_HOUSEKEEPING_S)
             for namespace in self.namespaces.values():
                 period_s = namespace.settings.number("nsup-period")
-                if period_s and self.now() >= nsup_due + period_s:
-                    expired_at = dict.fromkeys(self.namespaces, self.now())
+                if period_s and self.now() >= expired_at[namespace.name] + period_s:
+                    expired_at[namespace.name] = self.now()
                     namespace.expire()
                 await self._defragment(namespace)
                 for device in namespace.storage.logs:
