@@ -20,7 +20,7 @@ from sandbox.dataplane.probe import probe
 from sandbox.proof import Verdict, prove
 from sandbox.region.pace import Pace
 from sandbox.region.region import Region
-from sandbox.screen import Screen
+from sandbox.screen import Screen, message_of
 from sandbox.writer import Writer
 
 CDK_OUT = Path("cdk.out")
@@ -43,6 +43,10 @@ CLOCKS = (
 """Every node has a clock of its own, and knows by how much it is wrong: the label must hold all the same."""
 
 
+class BackupFailedError(Exception):
+    """The execution did not end well: there is no recovery point to prove."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the demo → 0 only if the recovery point kept its promise."""
     options = _options(argv)
@@ -55,6 +59,9 @@ def main(argv: list[str] | None = None) -> int:
         plane.start()
         region.start()
         point, verdict = _back_up_and_prove(screen, plane, region, rate=options.rate, load_s=options.load_s)
+    except BackupFailedError as error:
+        screen.say(f"demo: {error}")
+        return 1
     finally:
         region.stop()
         plane.close()
@@ -132,7 +139,7 @@ def _run_backup(screen: Screen, region: Region, machine_arn: str) -> None:
     """Start the execution as an operator would, and follow it to its end.
 
     Raises:
-        RuntimeError: it did not succeed; with its own error and cause.
+        BackupFailedError: it did not succeed; with its own error and message.
 
     """
     states, ec2 = region.client("stepfunctions"), region.client("ec2")
@@ -143,7 +150,7 @@ def _run_backup(screen: Screen, region: Region, machine_arn: str) -> None:
                 case "entered":
                     bar.entered(event.state, event.at)
                 case "failed":
-                    bar.failed(event.detail, event.at)
+                    bar.failed(message_of(event.detail), event.at)
                 case "exited":
                     pass
             if event.state in {"CheckSnapshots", "WaitForSnapshots"} and event.kind == "entered":
@@ -151,7 +158,9 @@ def _run_backup(screen: Screen, region: Region, machine_arn: str) -> None:
                 bar.snapshots(int(snapshot["Progress"].rstrip("%") or 0) for snapshot in found)
     ended = states.describe_execution(executionArn=started["executionArn"])
     if ended["status"] != "SUCCEEDED":
-        raise RuntimeError(f"backup {ended['status']}: {ended.get('error')}: {ended.get('cause')}")
+        raise BackupFailedError(
+            f"the backup {ended['status']}: {ended.get('error')}: {message_of(ended.get('cause', ''))}"
+        )
 
 
 class Vault:

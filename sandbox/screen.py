@@ -1,5 +1,6 @@
 """What the demo shows: states as they pass, snapshots as they fill, the recovery point, and the proof."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
@@ -112,6 +113,15 @@ def _after(start: datetime, host_epoch: float | None, seen: NodeEvidence | None)
         return "-"
     offset_s = seen.clocks[0].offset_s if seen.clocks else 0.0
     return f"{host_epoch - offset_s - start.timestamp():+.3f}"
+
+
+def message_of(cause: str) -> str:
+    """What the Lambda said, out of the JSON that Step Functions makes of it."""
+    before, brace, rest = cause.partition("{")
+    try:
+        return before + str(json.loads(brace + rest)["errorMessage"])
+    except (ValueError, KeyError):
+        return cause
 
 
 class JourneyBar:

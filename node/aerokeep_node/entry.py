@@ -38,7 +38,8 @@ def main(arguments: List[str]) -> int:
 def _run(verb: str, tree: Tree) -> Tuple[Dict[str, Any], int]:
     head: Dict[str, Any] = {"schema": SCHEMA, "verb": verb}
     try:
-        result = RUNNERS[verb](tree, read_parameters(_known(verb)))
+        known = _known(verb)
+        result = RUNNERS[known.name](tree, read_parameters(known))
     except RefusalError as refusal:
         error = {"code": refusal.code, "detail": refusal.detail[:1000]}
         return dict(head, ok=False, error=error), refusal.exit_code

@@ -21,7 +21,15 @@ LONGEST_DETAIL = 200
 
 def namespace_evidence(former: Dict[str, str], *, before: Dict[str, int], flushed: bool) -> Dict[str, Any]:
     """Shape what is known of one namespace before it has been read again."""
-    return {"former": former, "before": before, "after": {}, "unchanged": False, "flushed": flushed}
+    return {
+        "former": former,
+        "before": before,
+        "after": {},
+        "unchanged": False,
+        "unchanged_until": None,
+        "changed": [],
+        "flushed": flushed,
+    }
 
 
 class Record:

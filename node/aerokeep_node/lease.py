@@ -112,6 +112,7 @@ class Resident:
         window.make_durable()
         self._intend("holding")
         while True:
+            window.watch_for_writes()
             pulse.tick()
 
     def _ended(self, reason: str, detail: str) -> None:

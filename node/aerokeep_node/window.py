@@ -21,6 +21,10 @@ SETTLE_S = 0.3
 SAMPLE_S = 0.05
 QUICK_TICK_S = 0.002
 ASK_S = 1.0
+WATCH_S = 0.1
+WATCH_ASK_S = 0.2
+"""A server that does not answer must not keep the lease from ending on time."""
+MOST_NAMED = 5
 PROOF_SHARE = 0.5
 """Guard and proof may take this share of the lease; a write stop that can't be proven is not held."""
 DEFAULT_FLUSH_MAX_MS = 1000
@@ -40,6 +44,7 @@ class Window:
         self._reader = InfoConnection(address, port)
         self._flush_ms: Dict[str, int] = {}
         self._shortened_s = 0.0
+        self._watched_s = 0.0
         self._bulk: List[Task] = []
         self._aside = Aside(run)
         self._copying: Optional[Task] = None
@@ -136,6 +141,30 @@ class Window:
         if instants and len(instants) == len(self.mounts):
             self._record.times["frozen"] = max(instants)
         self._wait(lambda: self._note_synced(syncs))
+
+    def watch_for_writes(self) -> None:
+        """Note until when nothing was written.
+
+        The nodes of a cluster are not lifted at the same instant, and writes of the first ones reach replicas on those
+        that are still guarded: what counts is that nothing moved until the cut was over.
+        """
+        if monotonic_s() - self._watched_s < WATCH_S:
+            return
+        self._watched_s = monotonic_s()
+        for name, known in self._record.namespaces.items():
+            if known["changed"]:
+                continue
+            asked_at = time.time()
+            try:
+                now = read_activity(self._reader, name, WATCH_ASK_S).as_json()
+            except (InfoError, InfoSilenceError) as error:
+                self._record.complain("watch", str(error))
+                continue
+            before = known["before"]
+            moved = sorted(key for key in {**before, **now} if now.get(key) != before.get(key))
+            known["changed"] = moved[:MOST_NAMED]
+            if not moved:
+                known["unchanged_until"] = asked_at
 
     def read_under_guard(self) -> None:
         """Read what must not have changed since the proof, while the guard still holds."""
