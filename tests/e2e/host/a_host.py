@@ -11,11 +11,13 @@ from typing import Any
 from tests.e2e.host.scripted_info_server import ScriptedInfoServer, ScriptedNamespace
 
 NODE = Path(__file__).resolve().parents[3] / "node"
+MODULE, MAIN = "aerokeep_node", "__main__"
 TRACKING = "A9FEA97B,169.254.169.123,4,1700000000.0,{correction:.9f},0,0,0,0,0,0.002,0.001,16.0,{leap}\n"
 FENCE = "0123456789abcdef" * 2
 SMD = '[[97,2],{"key":"test|demo|i|.|I","value":"idx_i","generation":1,"timestamp":1}]'
 
 Result = dict[str, Any]
+Answer = tuple[int, Result]
 
 
 class Host:
@@ -64,11 +66,16 @@ class Host:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "AEROKEEP_ROOT": str(self.root), "PATH": f"{self.bin}:{os.environ['PATH']}"}
 
-    def call(self, verb: str, **parameters: str) -> tuple[int, Result]:
+    def program(self, *arguments: str, program: str | None = None, python: str = sys.executable) -> list[str]:
+        """Give the command that runs the host program: its sources, or a packed one."""
+        start = f"import runpy, sys; sys.path.insert(0, {str(NODE)!r}); runpy.run_module({MODULE!r}, run_name={MAIN!r})"
+        return [python, "-I", *([program] if program else ["-c", start]), *arguments]
+
+    def call(self, verb: str, *, program: str | None = None, python: str = sys.executable, **parameters: str) -> Answer:
         """Run a verb as SSM would; give the exit code and the one object it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "aerokeep_node", verb],
-            env={**self.environment, "PYTHONPATH": str(NODE), **{f"SSM_{k}": v for k, v in parameters.items()}},
+            self.program(verb, program=program, python=python),
+            env={**self.environment, **{f"SSM_{name}": value for name, value in parameters.items()}},
             capture_output=True,
             timeout=60,
             check=False,
@@ -76,7 +83,16 @@ class Host:
         assert done.stdout.count(b"\n") == 1, done.stderr.decode()
         return done.returncode, json.loads(done.stdout)
 
-    def stop(self, *, run: str = "r1", lead_s: float = 2.2, lease_s: float = 2.0, **changes: str) -> tuple[int, Result]:
+    def stop(
+        self,
+        *,
+        run: str = "r1",
+        lead_s: float = 2.2,
+        lease_s: float = 2.0,
+        program: str | None = None,
+        python: str = sys.executable,
+        **changes: str,
+    ) -> Answer:
         """Arm a write stop that starts in ``lead_s``; changes replace parameters."""
         start = time.time() + lead_s
         parameters = {
@@ -87,7 +103,7 @@ class Host:
             "Namespaces": "test",
             "Freeze": "none",
         }
-        return self.call("stop-writes", **{**parameters, **changes})
+        return self.call("stop-writes", program=program, python=python, **{**parameters, **changes})
 
     def resume(self, run: str = "r1", tombstone: str = "no") -> Result:
         code, result = self.call("resume-writes", Run=run, Tombstone=tombstone)

@@ -49,6 +49,7 @@ class ScriptedInfoServer:
         self.applied: list[tuple[float, str, str, str]] = []
         self.before_set: Callable[[str, str, str], str | None] = lambda *_: None
         """May sleep; gives a reply to be sent instead of obeying, "drop" closes the connection."""
+        self.answer_always: str | None = None
         self.answers: dict[str, str] = {
             "build": "8.1.2.0",
             "edition": "Aerospike Community Edition",
@@ -77,9 +78,10 @@ class ScriptedInfoServer:
         self._thread.start()
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
 
     def serve(self, connection: socket.socket) -> None:
         try:
@@ -105,6 +107,8 @@ class ScriptedInfoServer:
         return data
 
     def answer(self, command: str) -> str:
+        if self.answer_always is not None:
+            return self.answer_always
         if command in self.answers:
             return self.answers[command]
         if command == "namespaces":

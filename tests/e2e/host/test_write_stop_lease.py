@@ -265,7 +265,6 @@ def test_a_silent_server_is_not_now(host: Host) -> None:
     host.server.close()
     code, result = host.stop()
     assert (code, result["error"]["code"]) == (5, "asd_silent")
-    host.server = type(host.server)({})
 
 
 def test_an_unset_variable_means_an_old_agent(host: Host) -> None:

@@ -1,0 +1,92 @@
+"""The documents as the SSM agent runs them: one object on stdout, whatever the host lacks."""
+
+import base64
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.host.a_host import NODE, Host
+
+OLD_PYTHONS = [Path("/root/.pyenv/versions/3.7.16/bin/python3.7"), Path("/usr/bin/python3.7")]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("node")
+    subprocess.run([sys.executable, str(NODE / "pack.py"), str(target)], check=True, capture_output=True)
+    return target
+
+
+def script_of(built: Path, verb: str) -> str:
+    document = json.loads((built / "documents" / f"{verb}.json").read_text())
+    return "\n".join(document["mainSteps"][0]["inputs"]["runCommand"])
+
+
+def run_script(host: Host, script: str, **variables: str) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], env={**host.environment, **variables}, capture_output=True, timeout=60, check=False
+    )
+    assert done.stdout.count(b"\n") == 1, done.stderr.decode()
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_document_runs_its_verb_from_a_root_only_folder(host: Host, built: Path) -> None:
+    for _ in range(2):  # the second time from what the first put there
+        code, result = run_script(host, script_of(built, "health"))
+        assert (code, result["verb"], result["ok"]) == (0, "health", True)
+    programs = list((host.root / "run/aerokeep/program").rglob("*.pyz"))
+    assert [program.read_bytes() for program in programs] == [(built / "aerokeep-node.pyz").read_bytes()]
+    assert programs[0].stat().st_mode & 0o777 == 0o600
+    assert programs[0].parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_write_stop_lives_from_the_zipapp_too(host: Host, built: Path) -> None:
+    run_script(host, script_of(built, "survey"))
+    program = next((host.root / "run/aerokeep/program").rglob("*.pyz"))
+    code, _ = host.stop(program=str(program))
+    assert code == 0
+    assert host.evidence()["guarded_all"]
+    assert host.is_as_before()
+
+
+def test_unset_variables_are_an_old_agent_in_the_same_form(host: Host, built: Path) -> None:
+    code, result = run_script(host, script_of(built, "resume-writes"), SSM_Run="r1")
+    assert (code, result["error"]["code"]) == (3, "agent_too_old")
+    assert (result["schema"], result["verb"], result["ok"]) == (1, "resume-writes", False)
+
+
+def test_a_host_without_python_gets_a_clear_refusal(host: Host, built: Path) -> None:
+    for tool in ("sha256sum", "base64", "gzip", "mkdir", "mv"):
+        (host.bin / tool).symlink_to(str(shutil.which(tool)))
+    host.program_on_path("python3", "exit 1\n")  # as an older one answers
+    script = script_of(built, "health").replace(":/usr/local/sbin:/usr/sbin:/sbin", "")
+    code, result = run_script(host, script, PATH=str(host.bin))
+    assert (code, result["error"]["code"]) == (3, "python_missing")
+
+
+def test_a_damaged_program_is_never_run(host: Host, built: Path) -> None:
+    good = (built / "aerokeep-node.pyz").read_bytes()
+    bad = base64.b64encode(gzip.compress(good[:-1] + b"x", 9, mtime=0)).decode()
+    head, _, rest = script_of(built, "health").partition("<<'PROGRAM'")
+    opening, _, tail = rest.partition("\n")
+    _, _, after = tail.partition("\nPROGRAM\n")
+    code, result = run_script(host, f"{head}<<'PROGRAM'{opening}\n{bad}\nPROGRAM\n{after}")
+    assert (code, result["error"]["code"]) == (3, "program_damaged")
+
+
+@pytest.mark.skipif(not any(map(os.path.exists, OLD_PYTHONS)), reason="no Python 3.7 here (pyenv install 3.7)")
+def test_the_oldest_python_lives_a_whole_write_stop(host: Host, built: Path) -> None:
+    python = next(str(path) for path in OLD_PYTHONS if path.exists())
+    program = str(built / "aerokeep-node.pyz")
+    assert host.stop(program=program, python=python)[0] == 0
+    evidence = host.evidence()
+    assert evidence["guarded_all"]
+    assert evidence["errors"] == []
+    assert host.is_as_before()
