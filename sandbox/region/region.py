@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -20,12 +20,17 @@ from sandbox.region.credentials import OPERATOR, SECRET, access_key
 from sandbox.region.endpoint import Endpoint
 from sandbox.region.faults import Faults
 from sandbox.region.follow import StateEvent, follow
+from sandbox.region.hooks.ec2 import instance_states
 from sandbox.region.hooks.events import topic_messages
+from sandbox.region.hooks.stepfunctions import abort_executions
 from sandbox.region.lambdas.fleet import Fleet
 from sandbox.region.mirror import Mirror
 from sandbox.region.pace import Pace
 from sandbox.region.plane import Plane
 from sandbox.region.snapshots import Ledger
+
+if TYPE_CHECKING:
+    from sandbox.region.deploy.differences import Difference
 
 ACCOUNT = "111122223333"
 LAYER = Path("build/layer-local")
@@ -62,7 +67,7 @@ class Region:
         self.snapshots = Ledger(plane, self.pace)
         self.commands = Commands(plane, self.pace, tag=self.tag)
         self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
-        self.bus = Bus(self.client)
+        self.bus = Bus(functools.partial(self.client, caller="events"))
         self._endpoint: Endpoint | None = None
         self._clients: dict[tuple[str, str, int, bool], Any] = {}
         self._environment: dict[str, str | None] = {}
@@ -75,9 +80,8 @@ class Region:
             RuntimeError: a region runs already in this process, or moto is not the one that the hooks fit.
 
         """
-        self._set_environment()
-
         hooks.install(self)
+        self._set_environment()
         BackendDict.reset()
         self._loudness = logging.getLogger("moto").level
         logging.getLogger("moto").setLevel(logging.CRITICAL)  # a state that fails is no news to the region
@@ -95,6 +99,7 @@ class Region:
         if self._endpoint is None:
             return
         self.faults.clear()
+        abort_executions(self)
         self.bus.stop()
         self.commands.stop()
         self.fleet.stop()
@@ -173,9 +178,7 @@ class Region:
 
     def managed(self) -> Sequence[str]:
         """Instances that SSM knows: all that exist and have not been terminated."""
-        pages = self.client("ec2").get_paginator("describe_instances").paginate()
-        found = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
-        return [i["InstanceId"] for i in found if i["State"]["Name"] != "terminated"]
+        return [instance_id for instance_id, state in instance_states(self) if state != "terminated"]
 
     def reachable(self) -> Sequence[str]:
         """Managed instances that are powered on."""
@@ -214,7 +217,7 @@ class Region:
 
         return app.deploy(self, cdk_out, stacks)
 
-    def compare(self, template: Mapping[str, Any], stack: str) -> list[Any]:
+    def compare(self, template: Mapping[str, Any], stack: str) -> "list[Difference]":
         """Where the region does not hold what a template says."""
         from sandbox.region.deploy import differences  # noqa: PLC0415  # the same
 

@@ -4,7 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sandbox.region.hooks import awslambda, cloudformation, dynamodb, ec2, events, iam, kms, s3, ssm, stepfunctions
+from sandbox.region.hooks import (
+    awslambda,
+    cloudformation,
+    dynamodb,
+    ec2,
+    events,
+    iam,
+    kms,
+    s3,
+    ssm,
+    stepfunctions,
+    stepfunctions_templates,
+)
 from sandbox.region.hooks.hook import ABSENT, Hook
 
 if TYPE_CHECKING:
@@ -21,6 +33,7 @@ HOOKS: tuple[Hook, ...] = (
     *s3.HOOKS,
     *ssm.HOOKS,
     *stepfunctions.HOOKS,
+    *stepfunctions_templates.HOOKS,
 )
 _replaced: list[tuple[Hook, Any]] = []
 

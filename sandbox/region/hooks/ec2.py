@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import ec2_backends
 
 from sandbox.region.faults import ApiError
 from sandbox.region.hooks.hook import Hook
@@ -219,6 +220,12 @@ def _wire(region: "Region", snapshot: Moto) -> dict[str, Any]:
         "Tags": snapshot.tag_set,
     }
     return {key: value for key, value in held.items() if value is not None}
+
+
+def instance_states(region: "Region") -> list[tuple[str, str]]:
+    """(id, state) of every instance, seen by no fault and no recorder."""
+    backend = ec2_backends[region.account][region.region]
+    return [(str(instance.id), str(instance.state)) for instance in backend.all_instances()]
 
 
 def _action_result(result: Moto) -> Moto:

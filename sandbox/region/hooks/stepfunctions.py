@@ -19,7 +19,6 @@ from sandbox.region.hooks.hook import Hook
 if TYPE_CHECKING:
     from sandbox.region.region import Region
 
-MODELS = "moto.stepfunctions.models:"
 RESPONSES = "moto.stepfunctions.responses:StepFunctionResponse."
 PARSER = "moto.stepfunctions.parser."
 ASL = PARSER + "asl."
@@ -157,6 +156,15 @@ def _description(execution: Moto) -> dict[str, Any]:
     return {key: value for key, value in held.items() if value is not None}
 
 
+def abort_executions(region: "Region") -> None:
+    """End what still runs: its threads would call a region that is no more."""
+    for machine in get_backend(region.account, region.region).state_machines:
+        for execution in machine.executions:
+            if execution.status not in FINISHED:
+                _finish(execution, "ABORTED")
+                execution.stop(stop_date=execution.stop_date, error=None, cause=None)
+
+
 def _start_time(_region: "Region", old: Moto) -> Moto:
     def get_start_execution_details(self: Moto) -> Moto:
         details = old(self)
@@ -164,52 +172,6 @@ def _start_time(_region: "Region", old: Moto) -> Moto:
         return details
 
     return get_start_execution_details
-
-
-def _machine(region: "Region", _old: Moto) -> Moto:
-    def create_from_cloudformation_json(
-        cls: Moto,  # noqa: ARG001  # moto's own signature
-        /,
-        resource_name: str,
-        cloudformation_json: Moto,
-        account_id: str,
-        region_name: str,
-        **kwargs: Any,  # noqa: ANN401, ARG001  # the same
-    ) -> Moto:
-
-        wanted = cloudformation_json["Properties"]
-        backend = get_backend(account_id, region_name)
-        return backend.create_state_machine(
-            wanted.get("StateMachineName", resource_name),
-            _definition(region, wanted),
-            wanted.get("RoleArn", ""),
-            tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in wanted.get("Tags", [])],
-            sm_type=wanted.get("StateMachineType"),
-            loggingConfiguration=_api_spelling(wanted.get("LoggingConfiguration")),
-            tracingConfiguration=_api_spelling(wanted.get("TracingConfiguration")),
-            encryptionConfiguration=_api_spelling(wanted.get("EncryptionConfiguration")),
-        )
-
-    return classmethod(create_from_cloudformation_json)
-
-
-def _definition(region: "Region", wanted: dict[str, Any]) -> str:
-    if location := wanted.get("DefinitionS3Location"):
-        s3 = region.client("s3")
-        body = s3.get_object(Bucket=location["Bucket"], Key=location["Key"])["Body"].read()
-        text = str(body.decode())
-    else:
-        text = str(wanted.get("DefinitionString") or json.dumps(wanted["Definition"]))
-    for name, value in wanted.get("DefinitionSubstitutions", {}).items():
-        text = text.replace("${" + name + "}", str(value))
-    return text
-
-
-def _api_spelling(value: Moto) -> Moto:
-    """CloudFormation says ``LogGroupArn`` where the API says ``logGroupArn``."""
-    if isinstance(value, dict):
-        return {key[0].lower() + key[1:]: _api_spelling(item) for key, item in value.items()}
-    return [_api_spelling(item) for item in value] if isinstance(value, list) else value
 
 
 def _everywhere(
@@ -291,11 +253,5 @@ HOOKS = (
         "moto gives string outputs without JSON quotes, and no stopDate for TIMED_OUT.",
         _describe,
         ("self",),
-    ),
-    Hook(
-        f"{MODELS}StateMachine.create_from_cloudformation_json",
-        "moto puts machines of templates where nothing executes, and drops substitutions, logging and tracing.",
-        _machine,
-        ("cls", "resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
     ),
 )

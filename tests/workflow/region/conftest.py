@@ -26,8 +26,14 @@ def layer(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def region(plane: FolderPlane, layer: Path) -> Iterator[Region]:
-    made = Region(plane, pace=Pace(wait_scale=0.01), layer=layer)
+def pace() -> Pace:
+    """A test of another pace has a parameter of this name."""
+    return Pace(wait_scale=0.01)
+
+
+@pytest.fixture
+def region(plane: FolderPlane, layer: Path, pace: Pace) -> Iterator[Region]:
+    made = Region(plane, pace=pace, layer=layer)
     try:
         made.start()
         yield made

@@ -11,6 +11,16 @@ PARAMETERS = {
     "BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/cdk-bootstrap/hnb659fds/version"}
 }
 
+RULES = [
+    {"Id": "runs", "Prefix": "runs/", "Status": "Enabled", "ExpirationInDays": 30},
+    {
+        "Id": "old",
+        "Status": "Enabled",
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    },
+]
+
 
 def _attribute(name: str, attribute: str = "Arn") -> dict[str, Any]:
     return {"Fn::GetAtt": [name, attribute]}
@@ -41,15 +51,6 @@ def _bucket(**properties: object) -> dict[str, Any]:
 
 def storage() -> dict[str, Any]:
     """What must survive."""
-    rules = [
-        {"Id": "runs", "Prefix": "runs/", "Status": "Enabled", "ExpirationInDays": 30},
-        {
-            "Id": "old",
-            "Status": "Enabled",
-            "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
-            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
-        },
-    ]
     logs_arn = {"Fn::Join": ["", [_attribute("Logs"), "/*"]]}
     return {
         "Parameters": PARAMETERS,
@@ -62,7 +63,7 @@ def storage() -> dict[str, Any]:
             "LogsPolicy": _resource("S3::BucketPolicy", Bucket={"Ref": "Logs"}, PolicyDocument=_logging(logs_arn)),
             "Vault": _bucket(
                 VersioningConfiguration={"Status": "Enabled"},
-                LifecycleConfiguration={"Rules": rules},
+                LifecycleConfiguration={"Rules": RULES},
                 LoggingConfiguration={"DestinationBucketName": {"Ref": "Logs"}, "LogFilePrefix": "vault/"},
                 Tags=[{"Key": "for", "Value": "points"}],
             ),
@@ -94,18 +95,12 @@ def workflow() -> dict[str, Any]:
     """What runs."""
     return {
         "Parameters": PARAMETERS,
-        "Resources": {**_compute(), **_documents(), **_messages()},
+        "Resources": {**_functions(), **_machine(), **_documents(), **_messages(), **_schedules()},
         "Outputs": {"Machine": {"Value": {"Ref": "Machine"}}, "Topic": {"Value": {"Ref": "Topic"}}},
     }
 
 
-def _compute() -> dict[str, Any]:
-    definition = (
-        '{"QueryLanguage": "JSONata", "StartAt": "Step", "States": {"Step": {"Type": "Task", "End": true,'
-        ' "Resource": "arn:aws:states:::lambda:invoke", "Output": "{% $states.result.Payload %}",'
-        ' "Arguments": {"FunctionName": "${Step}", "Payload": "{% $states.input %}"}}}}'
-    )
-    destination = {"CloudWatchLogsLogGroup": {"LogGroupArn": _attribute("StepLogs")}}
+def _functions() -> dict[str, Any]:
     policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}]}
     return {
         "Layer": _resource(
@@ -138,6 +133,17 @@ def _compute() -> dict[str, Any]:
             LoggingConfig={"LogFormat": "JSON", "LogGroup": {"Ref": "StepLogs"}},
             Environment={"Variables": {"VAULT": {"Fn::ImportValue": "Storage:Vault"}}},
         ),
+    }
+
+
+def _machine() -> dict[str, Any]:
+    definition = (
+        '{"QueryLanguage": "JSONata", "StartAt": "Step", "States": {"Step": {"Type": "Task", "End": true,'
+        ' "Resource": "arn:aws:states:::lambda:invoke", "Output": "{% $states.result.Payload %}",'
+        ' "Arguments": {"FunctionName": "${Step}", "Payload": "{% $states.input %}"}}}}'
+    )
+    destination = {"CloudWatchLogsLogGroup": {"LogGroupArn": _attribute("StepLogs")}}
+    return {
         "Machine": _resource(
             "StepFunctions::StateMachine",
             StateMachineName="sample",
@@ -170,6 +176,29 @@ def _documents() -> dict[str, Any]:
 
 def _messages() -> dict[str, Any]:
     pattern = {"source": ["aws.states"], "detail": {"status": ["FAILED"], "stateMachineArn": [{"Ref": "Machine"}]}}
+    return {
+        "Queue": _resource("SQS::Queue", MessageRetentionPeriod=1209600, SqsManagedSseEnabled=True),
+        "QueuePolicy": _resource(
+            "SQS::QueuePolicy", Queues=[{"Ref": "Queue"}], PolicyDocument=_document("sqs:*", _attribute("Queue"))
+        ),
+        "Topic": _resource("SNS::Topic", DisplayName="failures", KmsMasterKeyId={"Fn::ImportValue": "Storage:Key"}),
+        "TopicPolicy": _resource(
+            "SNS::TopicPolicy", Topics=[{"Ref": "Topic"}], PolicyDocument=_document("sns:Publish", {"Ref": "Topic"})
+        ),
+        "Subscription": _resource(
+            "SNS::Subscription", TopicArn={"Ref": "Topic"}, Protocol="sqs", Endpoint=_attribute("Queue")
+        ),
+        "Rule": _resource(
+            "Events::Rule",
+            Description="failures",
+            EventPattern=pattern,
+            State="ENABLED",
+            Targets=[{"Id": "topic", "Arn": {"Ref": "Topic"}}],
+        ),
+    }
+
+
+def _schedules() -> dict[str, Any]:
     target = {
         "Arn": {"Ref": "Machine"},
         "RoleArn": _attribute("Role"),
@@ -178,23 +207,6 @@ def _messages() -> dict[str, Any]:
         "RetryPolicy": {"MaximumEventAgeInSeconds": 900, "MaximumRetryAttempts": 10},
     }
     return {
-        "Queue": _resource("SQS::Queue", MessageRetentionPeriod=1209600, SqsManagedSseEnabled=True),
-        "QueuePolicy": _resource(
-            "SQS::QueuePolicy", Queues=[{"Ref": "Queue"}], PolicyDocument=_document("sqs:*", _attribute("Queue"))
-        ),
-        "Topic": _resource(
-            "SNS::Topic", DisplayName="failures", KmsMasterKeyId={"Fn::ImportValue": "Storage:Key"}
-        ),
-        "TopicPolicy": _resource(
-            "SNS::TopicPolicy", Topics=[{"Ref": "Topic"}], PolicyDocument=_document("sns:Publish", {"Ref": "Topic"})
-        ),
-        "Subscription": _resource(
-            "SNS::Subscription", TopicArn={"Ref": "Topic"}, Protocol="sqs", Endpoint=_attribute("Queue")
-        ),
-        "Rule": _resource(
-            "Events::Rule", Description="failures", EventPattern=pattern, State="ENABLED",
-            Targets=[{"Id": "topic", "Arn": {"Ref": "Topic"}}],
-        ),
         "Group": _resource("Scheduler::ScheduleGroup", Name="sample"),
         "Schedule": _resource(
             "Scheduler::Schedule",
@@ -220,4 +232,4 @@ def _messages() -> dict[str, Any]:
             TreatMissingData="breaching",
             AlarmActions=[{"Ref": "Topic"}],
         ),
-    }  # fmt: skip
+    }

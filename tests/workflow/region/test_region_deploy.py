@@ -35,9 +35,15 @@ def test_every_property_of_every_resource_is_held(region: Region, stack: str, te
     assert region.compare(template, stack) == []
 
 
-def test_the_templates_are_held_byte_for_byte_and_their_outputs_are_told(region: Region, deployed: Outputs) -> None:
+def test_the_templates_are_held_byte_for_byte_and_their_outputs_are_told(
+    region: Region, deployed: Outputs, tmp_path: Path
+) -> None:
     body = region.client("cloudformation").get_template(StackName="Workflow")["TemplateBody"]
     assert (body if isinstance(body, dict) else json.loads(body)) == workflow()
+    stored = region.client("s3").get_object(
+        Bucket="cdk-hnb659fds-assets-111122223333-eu-central-1", Key="Workflow.json"
+    )
+    assert stored["Body"].read() == (tmp_path / "cdk.out" / "Workflow.template.json").read_bytes()
     assert deployed["Workflow"]["Machine"].endswith(":stateMachine:sample")
     assert region.client("s3").get_bucket_versioning(Bucket=deployed["Storage"]["VaultName"])["Status"] == "Enabled"
 

@@ -34,6 +34,9 @@ def test_a_launched_node_runs_with_its_address_and_its_volumes_in_the_plane(
     assert (found["InstanceId"], found["PrivateIpAddress"]) == (node.instance_id, "10.77.0.11")
     assert found["NetworkInterfaces"][0]["PrivateIpAddress"] == "10.77.0.11"
     assert found["IamInstanceProfile"]["Arn"].endswith("instance-profile/nodes")
+    attached = [{"Name": "attachment.instance-id", "Values": [node.instance_id]}]
+    volumes = region.client("ec2").describe_volumes(Filters=[*attached, {"Name": "status", "Values": ["in-use"]}])
+    assert {volume["VolumeId"] for volume in volumes["Volumes"]} == {node.root_volume_id, *node.volumes.values()}
     assert plane.nodes == {node.instance_id: "10.77.0.11"}
     assert plane.attached[node.root_volume_id] == (node.instance_id, "/dev/sda1", True)
     assert plane.attached[node.volumes["/dev/sdg"]] == (node.instance_id, "/dev/sdg", False)
