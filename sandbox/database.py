@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sandbox.dataplane.plane import DataPlane
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 READY_LINE = "service ready: soon there will be cake!"
@@ -110,14 +110,17 @@ class Server:
         raise RuntimeError(f"asd did not get ready in {READY_TIMEOUT_S:g} s; its log ends: {text[-2000:]}")
 
 
-def start_server(plane: DataPlane, instance_id: str, layout: Layout) -> Server:
-    """Write the conf, start the server on the node, and return at once."""
+def start_server(
+    plane: DataPlane, instance_id: str, layout: Layout, *, change: "Callable[[str], str] | None" = None
+) -> Server:
+    """Write the conf (``change`` has the last word on its text), start the server on the node, and return at once."""
     own, seen = plane.host_dir(instance_id), plane.seen_as(instance_id)
     for folder in ("etc", "log", "smd"):
         (own / folder).mkdir(parents=True, exist_ok=True)
     log = own / Path(layout.log_file).relative_to(seen)
     log.unlink(missing_ok=True)
-    (own / "etc" / "aerospike.conf").write_text(aerospike_conf(layout))
+    text = aerospike_conf(layout)
+    (own / "etc" / "aerospike.conf").write_text(change(text) if change else text)
     conf = f"{seen}/etc/aerospike.conf"
     process = _spawn(plane, instance_id, conf, own / "log" / "console.log")
     return Server(process, log)
