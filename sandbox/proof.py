@@ -3,16 +3,17 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from aerokeep.model.plan import NodePlan
 from aerokeep.model.recovery_point import Manifest, NodeCut
 
 from sandbox.cluster import FILE_DEVICE, RAW_DEVICES, prepare, stop_servers
-from sandbox.database import REPOSITORY, Server, start_server
+from sandbox.database import REPOSITORY, Layout, Server, start_server
 from sandbox.dataplane.plane import DataPlane
 
 FIRST_ADDRESS = 20
@@ -31,10 +32,39 @@ class Verdict:
     raw: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class VolumeCopy:
+    """A volume of a copied node; without a snapshot it comes back blank."""
+
+    device: str
+    size_bytes: int
+    snapshot_id: str | None
+    root: bool = False
+
+
+@dataclass(frozen=True)
+class NodeCopy:
+    """What a copied node is made of."""
+
+    node_id: str
+    volumes: Sequence[VolumeCopy]
+    smd: Mapping[str, bytes] = field(default_factory=dict)
+    """File name → bytes."""
+
+
+class Prepare(Protocol):
+    """How a node whose volumes are attached is laid out, as `sandbox.cluster.prepare` does it."""
+
+    def __call__(
+        self, plane: DataPlane, instance_id: str, *, node_id: str, private_ip: str, seeds: Sequence[str], blank: bool
+    ) -> Layout:
+        """Mount what is to be mounted (``blank`` formats it) and say where everything is."""
+
+
 def prove(
     plane: DataPlane, manifest: Manifest, *, smd: dict[str, dict[str, bytes]], ledger: Path, size_of: int
 ) -> Verdict:
-    """Restore into isolation beside the living cluster, and judge.
+    """Restore a recovery point into isolation beside the living cluster, and judge.
 
     Args:
         plane: where the copies are made.
@@ -44,58 +74,87 @@ def prove(
         size_of: bytes that the data plane holds for one GiB of EBS.
 
     """
-    ips = [plane.node_ip(FIRST_ADDRESS + index) for index in range(len(manifest.cuts))]
     plans = {node.instance_id: node for node in manifest.plan.nodes}
-    servers: list[Server] = []
-    copies: list[str] = []
-    try:
-        for ip, cut in zip(ips, manifest.cuts, strict=True):
-            copy = f"i-proof{cut.node_id.lower()}"
-            plane.add_node(copy, private_ip=ip)
-            copies.append(copy)
-            _attach_copies(plane, copy, plans[cut.instance_id], cut, size_of=size_of)
-            layout = prepare(plane, copy, node_id=cut.node_id.lower(), private_ip=ip, seeds=ips, blank=False)
-            folder = plane.host_dir(copy) / "smd"
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, body in smd.get(cut.node_id, {}).items():
-                (folder / name).write_bytes(body)
-            servers.append(start_server(plane, copy, layout))
-        for server in servers:
-            server.wait_ready()
-        return _judge(plane, ips, manifest, ledger)
-    finally:
-        stop_servers(servers)
-        for copy in copies:
-            plane.remove_node(copy)
+    copies = [
+        NodeCopy(cut.node_id, _volumes(plans[cut.instance_id], cut, size_of=size_of), smd.get(cut.node_id, {}))
+        for cut in manifest.cuts
+    ]
+    first, last = manifest.first_request.timestamp(), manifest.last_response.timestamp()
+    return judge_copies(plane, copies, ledger=ledger, first_request_at=first, last_response_at=last)
 
 
-def _attach_copies(plane: DataPlane, copy: str, plan: NodePlan, cut: NodeCut, *, size_of: int) -> None:
+def _volumes(plan: NodePlan, cut: NodeCut, *, size_of: int) -> list[VolumeCopy]:
     """New volumes from the set's snapshots on their old devices; what was not saved comes back blank."""
     saved = {volume.device: volume for volume in plan.volumes}
     root = next((volume for volume in plan.volumes if volume.root), None)
     if root is not None:
-        _new_volume(plane, copy, root.device, cut.snapshots[root.volume_id], root.size_gib * size_of, root=True)
+        copies = [VolumeCopy(root.device, root.size_gib * size_of, cut.snapshots[root.volume_id], root=True)]
     else:
-        _new_volume(plane, copy, "/dev/sda1", None, 8 * size_of, root=True)
+        copies = [VolumeCopy("/dev/sda1", 8 * size_of, None, root=True)]
     for device in (FILE_DEVICE, *RAW_DEVICES):
         volume = saved.get(device)
         size_bytes = (volume.size_gib if volume else 1) * size_of
-        _new_volume(plane, copy, device, cut.snapshots[volume.volume_id] if volume else None, size_bytes)
+        copies.append(VolumeCopy(device, size_bytes, cut.snapshots[volume.volume_id] if volume else None))
+    return copies
 
 
-def _new_volume(
-    plane: DataPlane, copy: str, device: str, snapshot_id: str | None, size_bytes: int, *, root: bool = False
-) -> None:
+def judge_copies(
+    plane: DataPlane,
+    copies: Sequence[NodeCopy],
+    *,
+    ledger: Path,
+    first_request_at: float,
+    last_response_at: float,
+    lay_out: Prepare = prepare,
+) -> Verdict:
+    """Cold-start a cluster of copies, let the witness judge it, and power it off.
+
+    Args:
+        plane: where the copies are made.
+        copies: the nodes.
+        ledger: what the witness recorded while it wrote.
+        first_request_at: epoch seconds; what was acknowledged before must be there.
+        last_response_at: epoch seconds; what was sent after must not be there.
+        lay_out: how a copied node is laid out.
+
+    """
+    ips = [plane.node_ip(FIRST_ADDRESS + index) for index in range(len(copies))]
+    servers: list[Server] = []
+    started: list[str] = []
+    try:
+        for ip, copy in zip(ips, copies, strict=True):
+            instance_id = f"i-proof{copy.node_id.lower()}"
+            plane.add_node(instance_id, private_ip=ip)
+            started.append(instance_id)
+            for volume in copy.volumes:
+                _attach(plane, instance_id, volume)
+            layout = lay_out(plane, instance_id, node_id=copy.node_id.lower(), private_ip=ip, seeds=ips, blank=False)
+            folder = plane.host_dir(instance_id) / "smd"
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, body in copy.smd.items():
+                (folder / name).write_bytes(body)
+            servers.append(start_server(plane, instance_id, layout))
+        for server in servers:
+            server.wait_ready()
+        return _judge(plane, ips, ledger, first_request_at=first_request_at, last_response_at=last_response_at)
+    finally:
+        stop_servers(servers)
+        for instance_id in started:
+            plane.remove_node(instance_id)
+
+
+def _attach(plane: DataPlane, instance_id: str, volume: VolumeCopy) -> None:
     volume_id = f"vol-{uuid4().hex[:17]}"
-    plane.create_volume(volume_id, size_bytes=size_bytes, snapshot_id=snapshot_id)
-    plane.attach(volume_id, copy, device=device, root=root)
+    plane.create_volume(volume_id, size_bytes=volume.size_bytes, snapshot_id=volume.snapshot_id)
+    plane.attach(volume_id, instance_id, device=volume.device, root=volume.root)
 
 
-def _judge(plane: DataPlane, ips: list[str], manifest: Manifest, ledger: Path) -> Verdict:
+def _judge(
+    plane: DataPlane, ips: list[str], ledger: Path, *, first_request_at: float, last_response_at: float
+) -> Verdict:
     argv = [sys.executable, "-m", "sandbox.witness", "judge", "--seeds", ",".join(f"{ip}:3000" for ip in ips)]
     argv += ["--ledger", str(ledger)]
-    argv += ["--first-request", f"{manifest.first_request.timestamp():.6f}"]
-    argv += ["--last-response", f"{manifest.last_response.timestamp():.6f}"]
+    argv += ["--first-request", f"{first_request_at:.6f}", "--last-response", f"{last_response_at:.6f}"]
     process = plane.spawn_client(argv, cwd=str(REPOSITORY), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = process.communicate(timeout=JUDGE_TIMEOUT_S)
     if process.returncode != 0:
