@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 from aerokeep_node.asd import Asd, describe_asd
 from aerokeep_node.aside import Aside
 from aerokeep_node.refusal import NotNowError, RefusalError
-from aerokeep_node.run_directory import ASIDE, ASIDE_LIST, RunDirectory, holder_of_lease_lock
+from aerokeep_node.run_directory import ASIDE, ASIDE_LIST, RunDirectory, holder_of_lease_lock, prune_old_runs
 from aerokeep_node.tree import Tree
 
 REPORT = "report"
@@ -43,6 +43,7 @@ def _report(directory: RunDirectory) -> Dict[str, Any]:
 def _copy_now(directory: RunDirectory) -> Dict[str, Any]:
     asd = Asd(directory.tree)
     work_directory = describe_asd(asd)["work_directory"]
+    prune_old_runs(directory.tree, time.time())
     directory.create()
     aside = Aside(directory)
     aside.copy(work_directory, asd.conf_path)

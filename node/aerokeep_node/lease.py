@@ -46,6 +46,7 @@ class Resident:
         """
         self.pulse.heed_signals()
         refuse_oom_kill()
+        memory_locked = lock_memory()
         self.window.get_ready()
         self.window.bulk_sync()
         clock = read_clock()
@@ -54,7 +55,6 @@ class Resident:
             raise RefusalError("tombstone", "this run was resumed before it was armed")
         if monotonic_s() >= self.pulse.start_s:
             raise RefusalError("too_late", "T0 had passed when this host was ready")
-        memory_locked = lock_memory()
         after_s = self.pulse.end_s - monotonic_s() + SECOND_LINE_AFTER_S
         second_line = detach.start_second_line(self.run.run, self.record.token, after_s=after_s, tree=self.run.tree)
         self.record.clocks.append(clock.as_json())

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from typing import Any, Dict, List, Optional
 
 from aerokeep_node.refusal import HeldError
@@ -28,6 +29,7 @@ TOMBSTONE = "tombstone"
 ASIDE = "aside"
 ASIDE_LIST = "aside.json"
 LOG = "lease.log"
+KEEP_S = 2 * 86400.0
 
 
 class RunDirectory:
@@ -134,6 +136,15 @@ def live_run(tree: Tree) -> Optional[Dict[str, Any]]:
         "start_at": armed.get("start_at"),
         "end_at": armed.get("end_at"),
     }
+
+
+def prune_old_runs(tree: Tree, now_at: float) -> None:
+    """Take away runs that ended long ago: /run is memory, and their copies have been uploaded or never will be."""
+    for name in tree.listdir(HOME):
+        run = RunDirectory(tree, name)
+        over = run.has(EVIDENCE) or run.has(TOMBSTONE) or (run.has(ASIDE_LIST) and not run.has(REQUEST))
+        if over and holder_of_lease_lock(tree) != name and now_at - os.stat(run.path).st_mtime > KEEP_S:
+            shutil.rmtree(run.path, ignore_errors=True)
 
 
 def abandoned_runs(tree: Tree) -> List[str]:

@@ -20,6 +20,7 @@ from aerokeep_node.run_directory import (
     RunDirectory,
     abandoned_runs,
     holder_of_lease_lock,
+    prune_old_runs,
 )
 from aerokeep_node.storage import Storage
 from aerokeep_node.tree import Tree
@@ -80,14 +81,15 @@ def judge_window(start_at: float, end_at: float, clock: ClockReading) -> None:
 def _judge_run(directory: RunDirectory) -> None:
     if directory.has(TOMBSTONE):
         raise RefusalError("tombstone", f"run {directory.run} was called off")
-    if directory.has(EVIDENCE):
-        raise RefusalError("run_is_over", f"run {directory.run} had its write stop")
+    if directory.has(EVIDENCE) or directory.has(REFUSED):
+        raise RefusalError("run_is_over", f"run {directory.run} had its try; a new one needs a run of its own")
     holder = holder_of_lease_lock(directory.tree)
     if holder is not None or directory.has(REQUEST):
         detail = f"the write stop of run {holder or directory.run} lives on this host"
         raise HeldError("guard_held", detail)
     for abandoned in abandoned_runs(directory.tree):
         end_abandoned(RunDirectory(directory.tree, abandoned))
+    prune_old_runs(directory.tree, time.time())
 
 
 def _known(names: List[str], connection: InfoConnection) -> List[str]:

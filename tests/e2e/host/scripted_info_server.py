@@ -69,6 +69,7 @@ class ScriptedInfoServer:
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = True
+            request_queue_size = 128
             daemon_threads = True
             block_on_close = False
 
@@ -107,10 +108,9 @@ class ScriptedInfoServer:
         return data
 
     def answer(self, command: str) -> str:
-        if self.answer_always is not None:
-            return self.answer_always
-        if command in self.answers:
-            return self.answers[command]
+        fixed = self.answer_always or self.answers.get(command)
+        if fixed is not None:
+            return fixed
         if command == "namespaces":
             return ";".join(self.namespaces)
         if command.startswith("namespace/"):

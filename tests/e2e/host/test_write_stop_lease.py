@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from tests.e2e.host.a_host import FENCE, Host, Result
+from tests.e2e.host.scripted_info_server import ScriptedNamespace
 
 
 def order(evidence: Result, *names: str) -> bool:
@@ -270,3 +271,37 @@ def test_a_silent_server_is_not_now(host: Host) -> None:
 def test_an_unset_variable_means_an_old_agent(host: Host) -> None:
     code, result = host.call("resume-writes", Run="r1")
     assert (code, result["error"]["code"]) == (3, "agent_too_old")
+
+
+def test_many_busy_namespaces_still_fit_into_one_reply(host: Host) -> None:
+    for number in range(31):
+        busy = ScriptedNamespace(str(host.file))
+        busy.statistics.update({f"storage-engine.file[{i}].writes": 10**12 for i in range(8)})
+        for way in ("client", "batch_sub", "from_proxy", "ops_sub", "xdr_client", "from_proxy_batch_sub"):
+            busy.statistics.update({f"{way}_{act}_success": 10**14 for act in ("write", "delete", "lang_write")})
+        host.server.namespaces[f"a-namespace-with-a-long-name-{number:02}"] = busy
+    code, result = host.stop(lead_s=4.0, lease_s=8.0, Namespaces=",".join(host.server.namespaces))
+    assert code == 0, result
+    host.wait_for_state("holding")
+    evidence = host.resume()["evidence"]
+    assert len(evidence["namespaces"]) == 32
+    assert all(namespace["unchanged"] for namespace in evidence["namespaces"].values())
+    assert evidence["guarded_all"]
+
+
+def test_runs_that_ended_long_ago_are_taken_away(host: Host) -> None:
+    host.stop(run="old")
+    host.stop(run="new", lead_s=-1.0)
+    assert host.resume("old", tombstone="yes")["evidence"]["ended_by"] == "never_started"
+    old = host.root / "run/aerokeep/old"
+    os.utime(old, (0, 0))
+    assert host.stop(run="next")[0] == 0
+    assert not old.exists()
+    host.resume("next")
+
+
+def test_a_run_has_one_try(host: Host) -> None:
+    host.stop()
+    host.resume()
+    code, result = host.stop()
+    assert (code, result["error"]["code"]) == (3, "run_is_over")
