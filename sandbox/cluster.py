@@ -12,8 +12,7 @@ from sandbox.region.region import Region
 
 FILE_DEVICE = "/dev/sdf"
 RAW_DEVICES = ("/dev/sdg", "/dev/sdh")
-MOUNT_POINT = "data"
-"""Below the node's Aerospike folder."""
+MOUNT_POINT = "/opt/aerospike/data"
 VOLUME_GIB = 12
 """A GiB of EBS is ``Pace.gib_bytes`` in the sandbox (16 MiB): 192 MiB for a file of 128 MiB and its filesystem."""
 NAMESPACES = ("test", "raw")
@@ -84,7 +83,7 @@ def prepare(
 ) -> Layout:
     """Mount the file device (``blank`` formats it) and say where everything is."""
     seen = plane.seen_as(instance_id)
-    data = plane.format_and_mount(instance_id, FILE_DEVICE, f"{seen}/{MOUNT_POINT}", format=blank)
+    data = plane.format_and_mount(instance_id, FILE_DEVICE, MOUNT_POINT, format=blank)
     return Layout(
         node_id=node_id,
         private_ip=private_ip,
