@@ -74,7 +74,7 @@ def test_a_shadow_is_what_is_saved() -> None:
     ("path", "code", "remedy"),
     [
         (a_path(volume_id=None, instance_store=True), "instance_store", "add an EBS shadow"),
-        (a_path(volume_id=None), "no_ebs_volume", "put it on one"),
+        (a_path(volume_id=None), "no_ebs_volume", "put it on an EBS volume"),
         (a_path(volume_id="vol-of-another"), "foreign_volume", "EC2 does not show attached"),
         (a_path(problem=Problem(code="lvm", detail="is a logical volume")), "lvm", "is a logical volume"),
     ],

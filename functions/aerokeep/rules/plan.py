@@ -13,6 +13,22 @@ from aerokeep.model.wire import Wire
 MOST_NODES_PER_BARRIER = 80
 """CreateSnapshots has a bucket of 100 and refills 5/s per account and Region (aws.md §A3); the rest is headroom."""
 
+REMEDIES = {
+    "instance_store": "add an EBS shadow device, or export the namespace",
+    "no_ebs_volume": "put it on an EBS volume",
+    "no_mount": "mount its filesystem, or correct the path in aerospike.conf",
+    "no_such_device": "attach the device, or correct the path in aerospike.conf",
+    "lvm": "give asd the EBS volumes themselves",
+    "device_mapper": "give asd the EBS volumes themselves",
+    "volume_id_conflict": "trigger udev there (udevadm trigger), and tell us if it stays",
+}
+"""What to do about a path that a host can't map to an EBS volume; hosts say themselves what is to be done of others."""
+UNUSABLE = {
+    "tls_only": "open a plain service port for this host alone",
+    "conf_unreadable": "let root read it: it belongs into the recovery point",
+}
+"""What a host finds wrong with the server as a whole, and what to do about it."""
+
 
 class Refusal(Wire):
     """One reason why the plan was refused, with the remedy in its words."""
@@ -67,7 +83,8 @@ def judge_plan(
     any_survey = next(iter(surveys.values()))
     names = sorted({ns.name for survey in surveys.values() for ns in survey.namespaces if ns.persisted})
     if not names:
-        nothing = Refusal(code="nothing_to_save", detail=f"no namespace of {config.name} is on disk")
+        detail = f"no namespace of {config.name} is on disk: leave the cluster out of clusters.yaml"
+        nothing = Refusal(code="nothing_to_save", detail=detail)
         return PlanVerdict(plan=None, refusals=(nothing,))
     not_saved = sorted({ns.name for survey in surveys.values() for ns in survey.namespaces if not ns.persisted})
     plan = BackupPlan(
@@ -132,14 +149,21 @@ def _membership(surveys: Mapping[str, Survey]) -> Iterator[Refusal]:
         if asd.cluster_size != len(surveys) and not silent:
             yield Refusal(
                 code="cluster_incomplete",
-                detail=f"node {asd.node_id} sees {asd.cluster_size} nodes, {len(surveys)} instances carry the tag",
+                detail=f"node {asd.node_id} sees {asd.cluster_size} nodes, {len(surveys)} instances carry the tag: "
+                "heal the cluster, or correct the tags",
             )
 
 
 def _node_refusals(config: ClusterConfig, instance: Instance, survey: Survey) -> Iterator[Refusal]:
     where = _name(instance.instance_id, survey)
     if survey.asd.security_enabled:
-        yield Refusal(code="security_enabled", detail=f"{where} wants a login, which this release does not drive yet")
+        yield Refusal(
+            code="security_enabled",
+            detail=f"{where} wants a login, which this release can't do yet: leave the cluster out of clusters.yaml",
+        )
+    for problem in survey.problems:
+        if problem.code in UNUSABLE:
+            yield Refusal(code=problem.code, detail=f"{where}: {problem.detail}: {UNUSABLE[problem.code]}")
     for ns in survey.namespaces:
         if not ns.persisted:
             if ns.name not in config.not_saved:
@@ -162,18 +186,22 @@ def _path_refusals(ns: Namespace, instance: Instance, where: str) -> Iterator[Re
     for path in ns.saved_paths:
         at = f"{path.path} of namespace {ns.name} on {where}"
         if path.problem is not None:
-            yield Refusal(code=path.problem.code, detail=f"{at}: {path.problem.detail}")
+            remedy = REMEDIES.get(path.problem.code)
+            yield Refusal(
+                code=path.problem.code, detail=f"{at}: {path.problem.detail}" + (f": {remedy}" if remedy else "")
+            )
         elif path.instance_store:
             yield Refusal(
                 code="instance_store",
-                detail=f"{at} is instance store without a shadow: add an EBS shadow device, or export the namespace",
+                detail=f"{at} is instance store without a shadow: {REMEDIES['instance_store']}",
             )
         elif path.volume_id is None:
-            yield Refusal(code="no_ebs_volume", detail=f"{at} maps to no EBS volume: put it on one")
+            yield Refusal(code="no_ebs_volume", detail=f"{at} maps to no EBS volume: {REMEDIES['no_ebs_volume']}")
         elif path.volume_id not in instance.volumes:
             yield Refusal(
                 code="foreign_volume",
-                detail=f"{at} is on {path.volume_id}, which EC2 does not show attached to {instance.instance_id}",
+                detail=f"{at} is on {path.volume_id}, which EC2 does not show attached to {instance.instance_id}: "
+                "start again once it is attached",
             )
 
 
