@@ -47,18 +47,18 @@ def mounted_host(folder: Path, filesystem: LoopFilesystem) -> Iterator[Host]:
 
 
 @pytest.fixture(autouse=True)
-def _no_process_of_ours_stays() -> Iterator[None]:
+def _no_process_of_this_test_stays(folder: Path) -> Iterator[None]:
     yield
     until = time.monotonic() + 5.0  # evidence is written an instant before they end
-    while left := [process.name for process in Path("/proc").iterdir() if _is_resident(process)]:
+    while left := [process.name for process in Path("/proc").iterdir() if _is_resident(process, folder)]:
         assert time.monotonic() < until, f"residents left behind: {left}"
         time.sleep(0.05)
 
 
-def _is_resident(process: Path) -> bool:
+def _is_resident(process: Path, folder: Path) -> bool:
     try:
         arguments = (process / "cmdline").read_bytes().split(b"\0")
         environment = (process / "environ").read_bytes()
     except OSError:
         return False
-    return b"resident" in arguments and b"AEROKEEP_ROOT=/tmp/aerokeep-" in environment
+    return b"resident" in arguments and f"AEROKEEP_ROOT={folder}/".encode() in environment
