@@ -52,10 +52,18 @@ def bind(path: Path, root: Path) -> None:
     mount(str(path), root / path.relative_to("/"), None, MS_BIND | MS_REC)
 
 
+def mount_root_volume(device: str, name: str, root: Path) -> None:
+    """Mount the root volume by the name it has in the node: mountinfo keeps the source as it was given."""
+    number = Path(device).stat().st_rdev
+    mount("aerokeep-dev", Path("/dev"), "tmpfs")  # seen by nobody else: this mount namespace is private
+    os.mknod(f"/dev/{name}", stat.S_IFBLK | 0o600, number)
+    mount(f"/dev/{name}", root, "ext4")
+
+
 def build_root(root: Path, order: dict[str, Any]) -> None:
     """Mount the root volume (or a tmpfs) and lay the machine's programs into it."""
     if order["root_device"]:
-        mount(order["root_device"], root, "ext4")
+        mount_root_volume(order["root_device"], order["root_name"], root)
     else:
         mount("aerokeep-root", root, "tmpfs", 0, "mode=755")
     for entry in sorted(Path("/").iterdir()):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.dataplane.kernel import LoopDevice, children_in_pid_namespace
+from sandbox.dataplane.names import ROOT_DEVICE
 from sandbox.dataplane.node_init import OWN_FOLDERS
 from sandbox.dataplane.plane import DataPlaneError
 from sandbox.dataplane.processes import children, mounts, namespace, pids, send
@@ -75,7 +76,13 @@ class Node:
         """Build the node's root on the given device (or on a tmpfs) and move in."""
         needed = {_REPOSITORY, Path(sys.prefix), Path(sys.base_prefix), shared}
         binds = sorted(str(path) for path in needed if path.parts[1] in OWN_FOLDERS)
-        order = {"root": str(mount_at), "root_device": root_device, "hostname": self.hostname, "binds": binds}
+        order = {
+            "root": str(mount_at),
+            "root_device": root_device,
+            "root_name": ROOT_DEVICE,
+            "hostname": self.hostname,
+            "binds": binds,
+        }
         assert self._holder.stdin is not None  # noqa: S101  # PIPE was asked for
         assert self._holder.stdout is not None  # noqa: S101  # the same
         self._holder.stdin.write(json.dumps(order).encode() + b"\n")
