@@ -97,12 +97,11 @@ class Resident:
         pulse.wait_until(pulse.start_s - BULK_SYNC_S)
         window.bulk_sync()
         pulse.wait_until(pulse.start_s - PREPARE_S)
+        self._end_if_late()  # here too: who slept over T0 must not even shorten the flush rhythm
         self._intend("shortening the flush rhythm")
         window.shorten_flush()
         pulse.wait_until(pulse.start_s)
-        late_s = monotonic_s() - pulse.start_s
-        if late_s > LATE_START_S:
-            raise WriteStopEndError("failure", f"woke {late_s:.1f} s after T0")
+        self._end_if_late()
         self._intend("guarding")
         window.guard()
         window.begin_copying_aside()
@@ -114,6 +113,11 @@ class Resident:
         while True:
             window.watch_for_writes()
             pulse.tick()
+
+    def _end_if_late(self) -> None:
+        late_s = monotonic_s() - self.pulse.start_s
+        if late_s > LATE_START_S:
+            raise WriteStopEndError("failure", f"woke {late_s:.1f} s after T0")
 
     def _ended(self, reason: str, detail: str) -> None:
         started = self.record.times["guard_sent"] is not None
