@@ -1,5 +1,6 @@
 """One run of a journey: who asked, under which lock, and what it makes."""
 
+import json
 import re
 from datetime import datetime
 from typing import Annotated, Any
@@ -48,6 +49,16 @@ class Failure(Wire):
 
     Error: str
     Cause: str = ""
+
+    @property
+    def reason(self) -> str:
+        """``error: message`` for people: without the JSON and the stack trace that Lambda puts around a message."""
+        try:
+            told = json.loads(self.Cause)
+        except ValueError:
+            told = None
+        message = told.get("errorMessage", self.Cause) if isinstance(told, dict) else self.Cause
+        return f"{self.Error}: {message}"
 
 
 class ExecutionRef(Wire):

@@ -12,7 +12,7 @@ from aerokeep.model.recovery_point import Abandonment, Manifest
 from aerokeep.model.run import Failure, RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.steps.shared.releasing import release
-from aerokeep.steps.shared.resuming import resume_writes
+from aerokeep.steps.shared.resuming import after_the_lease, resume_writes
 from aerokeep.steps.step import Clock, logger, step
 
 
@@ -51,7 +51,7 @@ def run(
     if held is None or held.execution != request.execution:
         return Output(held=False, committed=False, still_stopping=(), deleted=())
     still = _resume(held, runs, hosts, clock)
-    reason = f"{request.failure.Error}: {request.failure.Cause}"[:1000]
+    reason = request.failure.reason[:1000]
     standing = points.settle(
         held,
         Abandonment(point_id=held.point_id, execution=held.execution, abandoned_at=clock(), reason=reason),
@@ -70,7 +70,8 @@ def _resume(run: RunRef, runs: Runs, hosts: Hosts, clock: Clock) -> tuple[str, .
     if window is None or plan is None:
         return ()
     try:
-        resumed = resume_writes(run, plan, window, hosts=hosts, clock=clock, tombstone=True)
+        until = after_the_lease(window, now=clock())
+        resumed = resume_writes(run, plan, until=until, hosts=hosts, clock=clock, tombstone=True)
     except TransientError:
         raise  # worth another try before anything else is done
     except AerokeepError as error:
