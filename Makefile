@@ -49,7 +49,7 @@ lint: synth
 	$(BIN)/cfn-lint $(CFN_LINT_IGNORED) -- cdk.out/*.template.json
 
 bench: layer synth ## Measure ratios
-	$(PYTEST) tests/bench $(SELECT)
+	$(PYTEST) tests/bench -q -s $(SELECT)
 
 clean-sandbox: $(VENV)/.ready ## Remove what a killed demo or test left on this machine
 	$(PY) -m sandbox.clean

@@ -155,7 +155,13 @@ def an_instance(instance_id: str = "i-1", **changes: Any) -> Instance:  # noqa: 
 def a_node_plan(number: int = 1, **changes: Any) -> NodePlan:  # noqa: ANN401 - any field
     """Node ``A<number>`` on ``i-<number>`` with one frozen filesystem."""
     volume = VolumePlan(
-        volume_id="vol-a", device="/dev/sdf", size_gib=1, encrypted=True, root=False, namespaces=("test",)
+        volume_id="vol-a",
+        device="/dev/sdf",
+        size_gib=1,
+        encrypted=True,
+        kms_key_id=None,
+        root=False,
+        namespaces=("test",),
     )
     fields: dict[str, Any] = {
         "instance_id": f"i-{number}",

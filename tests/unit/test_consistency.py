@@ -165,6 +165,12 @@ def test_a_member_that_was_not_planned_gives_no_cluster() -> None:
     assert "sees nodes ['A1', 'A2', 'A3', 'A4']" in label_of(three(i_1=good.model_copy(update={"cluster": grown})))[1]
 
 
+def test_a_stop_that_was_called_off_gives_crash_and_says_why() -> None:
+    label = judge_consistency(a_plan(), cut=a_cut(THREE_CUTS), evidence={}, called_off="i-2: not armed in time")
+    assert label.consistency is Consistency.CRASH
+    assert label.reasons == ("the write stop was called off: i-2: not armed in time",)
+
+
 def test_writes_that_were_not_to_be_stopped_give_crash() -> None:
     plan = a_plan(stop_writes=False, wanted=Consistency.CRASH)
     label = judge_consistency(plan, cut=a_cut(THREE_CUTS), evidence={})

@@ -109,7 +109,7 @@ def _as_recorded(draw: st.DrawFn, number: int, stop: TrueStop) -> NodeEvidence:
 
 def survives(world: World, write_s: float, nodes: tuple[int, ...]) -> bool | None:
     """Is a write of that instant on those nodes' snapshots: True, False, or None where it is left to chance."""
-    inside = []
+    inside: list[bool | None] = []
     for n in nodes:
         stop, (requested, responded) = world.stops[n], world.cuts[n]
         if write_s <= stop.settle_started and stop.frozen <= requested:

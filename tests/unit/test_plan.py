@@ -129,7 +129,14 @@ def test_an_unsynchronised_clock_is_refused_under_abort_and_noted_under_degrade(
     plan = judged(wild, shortfall=Shortfall.DEGRADE).plan
     assert plan is not None
     assert plan.notes[0].startswith("clock_unsynchronised")
-    assert judged(wild, consistency=Consistency.NODE).plan is not None
+    assert codes(judged(wild, consistency=Consistency.NODE)) == ["clock_unsynchronised"]
+    assert judged(wild, consistency=Consistency.CRASH).plan is not None
+
+
+def test_migrations_are_in_the_way_of_cluster_only() -> None:
+    moving = a_survey(migrations_remaining=7)
+    assert codes(judged(moving)) == ["migrations_running"]
+    assert judged(moving, consistency=Consistency.NODE).plan is not None
 
 
 def test_crash_stops_no_writes() -> None:

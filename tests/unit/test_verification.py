@@ -28,6 +28,7 @@ def test_a_sound_point_has_no_faults() -> None:
         ({"volume_id": "vol-z"}, "is of vol-z, not of vol-a"),
         ({"size_gib": 2}, "has 2 GiB, its volume 1"),
         ({"encrypted": False}, "is not encrypted, unlike its volume"),
+        ({"kms_key_id": "another"}, "is encrypted with another, its volume with None"),
         ({"tags": {"aerokeep:point": "other"}}, "is tagged for other"),
     ],
 )

@@ -150,8 +150,22 @@ class Hosts:
                     reached.add(instance_id)
             return commands, reached
 
-    def replies(self, command_ids: Iterable[str], instance_ids: Iterable[str]) -> dict[str, HostReply]:
-        """What each instance answered so far; one that is still at it (or not listed yet) is ``running``."""
+    def replies(
+        self,
+        command_ids: Iterable[str],
+        instance_ids: Iterable[str],
+        *,
+        known: Mapping[str, HostReply] | None = None,
+    ) -> dict[str, HostReply]:
+        """What each instance answered so far; one that is still at it (or not listed yet) is ``running``.
+
+        Args:
+            command_ids: what was sent to them.
+            instance_ids: who is expected to answer.
+            known: answers of an earlier look at the same commands, which are not fetched again.
+
+        """
+        ended = {i: reply for i, reply in (known or {}).items() if reply.state is not CommandState.RUNNING}
         found: dict[str, HostReply] = {}
         for command_id in command_ids:
             with translated("ListCommandInvocations"):
@@ -159,7 +173,8 @@ class Hosts:
                 listed = [invocation for page in pages for invocation in page["CommandInvocations"]]
             for invocation in listed:
                 instance_id = str(invocation.get("InstanceId"))
-                found[instance_id] = self._reply(command_id, instance_id, str(invocation.get("Status")))
+                status = str(invocation.get("Status"))
+                found[instance_id] = ended.get(instance_id) or self._reply(command_id, instance_id, status)
         for instance_id in instance_ids:
             found.setdefault(
                 instance_id,

@@ -22,7 +22,7 @@ class Tag(Wire):
 class WriteStop(Wire):
     """How long writes may be stopped and how far ahead a stop is scheduled; hosts refuse more than these bounds."""
 
-    lead_s: float = Field(default=60, gt=0, le=LONGEST_LEAD_S)
+    lead_s: float = Field(default=60, ge=3, le=LONGEST_LEAD_S)
     """From the command to T0: SSM must have reached every node by half of it."""
     lease_s: float = Field(default=20, ge=3, le=LONGEST_LEASE_S)
     """From T0 to T1, when every host undoes its own write stop."""

@@ -12,6 +12,7 @@ class VolumePlan(Wire):
     """The EC2 device name, for instance ``/dev/sdf``."""
     size_gib: int
     encrypted: bool
+    kms_key_id: str | None
     root: bool
     namespaces: tuple[str, ...]
 

@@ -112,6 +112,7 @@ def judge_consistency(
     *,
     cut: Cut,
     evidence: Mapping[str, NodeEvidence],
+    called_off: str | None = None,
     controller_error_s: float = CONTROLLER_ERROR_S,
 ) -> Label:
     """The highest label that the evidence supports, with the reasons that kept it from being higher.
@@ -120,12 +121,18 @@ def judge_consistency(
         plan: what was to be stopped, on which nodes.
         cut: the controller's record of every CreateSnapshots.
         evidence: by instance id; a node that sent none is simply absent.
+        called_off: why the planned write stop did not take place; None where it did.
         controller_error_s: bound on the error of the controller's own clock.
 
     """
     written = _write_stop_s(evidence.values())
-    if not plan.stop_writes:
-        reasons = ("writes were not stopped, as asked", *plan.notes)
+    if not plan.stop_writes or called_off is not None:
+        why = (
+            f"the write stop was called off: {called_off}"
+            if plan.stop_writes
+            else "writes were not stopped, as planned"
+        )
+        reasons = (why, *plan.notes)
         return Label(consistency=Consistency.CRASH, reasons=reasons, namespaces=plan.namespaces, write_stop_s=written)
     proofs = {node.instance_id: prove(node, evidence.get(node.instance_id), plan.namespaces) for node in plan.nodes}
     against_cluster = [

@@ -30,6 +30,14 @@ UNUSABLE = {
 """What a host finds wrong with the server as a whole, and what to do about it."""
 
 
+_IN_THE_WAY_OF: Mapping[str, frozenset[Consistency]] = {
+    "clock_unsynchronised": frozenset({Consistency.CLUSTER, Consistency.NODE}),
+    "too_many_nodes": frozenset({Consistency.CLUSTER, Consistency.NODE}),
+    "migrations_running": frozenset({Consistency.CLUSTER}),
+}
+"""Which labels can't be had while this is so; a policy of ``degrade`` goes on all the same, and notes it."""
+
+
 class Refusal(Wire):
     """One reason why the plan was refused, with the remedy in its words."""
 
@@ -75,8 +83,8 @@ def judge_plan(
         *_membership(surveys),
         *chain.from_iterable(_node_refusals(config, instances[i], survey) for i, survey in sorted(surveys.items())),
     ]
-    if wanted is Consistency.CLUSTER and policy is Shortfall.ABORT:
-        refusals += lowered
+    if policy is Shortfall.ABORT:
+        refusals += [refusal for refusal in lowered if wanted in _IN_THE_WAY_OF[refusal.code]]
     if refusals:
         return PlanVerdict(plan=None, refusals=tuple(refusals))
     nodes = tuple(_node_plan(instances[i], surveys[i]) for i in sorted(surveys))
@@ -109,7 +117,7 @@ def _too_many(nodes: int) -> Iterator[Refusal]:
 
 
 def _lowering(surveys: Mapping[str, Survey]) -> Iterator[Refusal]:
-    """What makes the label ``cluster`` unreachable before anything was tried."""
+    """What makes a label unreachable before anything was tried."""
     for instance_id, survey in sorted(surveys.items()):
         if not survey.host.clock.synchronised:
             yield Refusal(
@@ -240,6 +248,7 @@ def _volume_plan(instance: Instance, volume_id: str, namespaces: set[str]) -> Vo
         device=volume.device,
         size_gib=volume.size_gib,
         encrypted=volume.encrypted,
+        kms_key_id=volume.kms_key_id,
         root=volume.device == instance.root_device,
         namespaces=tuple(sorted(namespaces)),
     )

@@ -47,3 +47,5 @@ def _member_faults(snapshot: Snapshot, volume: VolumePlan | None, volume_id: str
         yield f"{snapshot.id} has {snapshot.size_gib} GiB, its volume {volume.size_gib}"
     if snapshot.encrypted != volume.encrypted:
         yield f"{snapshot.id} is {'' if snapshot.encrypted else 'not '}encrypted, unlike its volume"
+    elif snapshot.kms_key_id != volume.kms_key_id:
+        yield f"{snapshot.id} is encrypted with {snapshot.kms_key_id}, its volume with {volume.kms_key_id}"

@@ -8,7 +8,7 @@ from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.recovery_point import Cut
 from aerokeep.model.run import RunRef
 from aerokeep.rules.consistency import judge_consistency
-from aerokeep.steps.shared.resuming import Resumed, resume_writes
+from aerokeep.steps.shared.resuming import Resumed, after_the_lease, resume_writes
 from aerokeep.steps.step import Clock, Meter, logger, step
 
 
@@ -23,9 +23,13 @@ def run(request: RunRef, *, runs: Runs, hosts: Hosts, clock: Clock, meter: Meter
     window = runs.find(request, "window", Window)
     resumed = Resumed(evidence={}, let_go=(), unheard={})
     if window is not None and window.go:
-        resumed = resume_writes(request, plan, window, hosts=hosts, clock=clock, tombstone=False)
+        resumed = resume_writes(
+            request, plan, until=after_the_lease(window, now=clock()), hosts=hosts, clock=clock, tombstone=False
+        )
         runs.write(request, "evidence", resumed)
-    label = judge_consistency(plan, cut=runs.read(request, "cut", Cut), evidence=resumed.evidence)
+    called_off = window.no_go_reason if window is not None and not window.go else None
+    cut = runs.read(request, "cut", Cut)
+    label = judge_consistency(plan, cut=cut, evidence=resumed.evidence, called_off=called_off)
     runs.write(request, "label", label)
     if label.write_stop_s is not None:
         meter.record(request.cluster, WriteStopSeconds=label.write_stop_s)

@@ -20,6 +20,8 @@ from aerokeep.steps.shared.resuming import resume_writes
 from aerokeep.steps.step import Clock, logger, step
 
 POLL_S = 0.5
+CALL_OFF_S = 15
+"""How long a no-go waits for hosts to confirm it; who is not heard then ends its lease by itself."""
 
 
 class Output(Wire):
@@ -80,8 +82,9 @@ def _watch(
     """Wait inside: here seconds count, and one SSM round trip is all there is time for."""
     decide_at = decision_time(window, now=asked_at)
     instance_ids = [node.instance_id for node in plan.nodes]
+    replies: dict[str, HostReply] = {}
     while True:
-        replies = hosts.replies(commands, instance_ids)
+        replies = hosts.replies(commands, instance_ids, known=replies)
         unsettled = [reply for reply in replies.values() if reply.state is CommandState.RUNNING]
         if not unsettled or refusals(replies.values()) or clock() >= decide_at:
             return replies
@@ -102,7 +105,9 @@ def _no_go(
     reason = "; ".join(f"{i}: {reply.refusal}" for i, reply in sorted(replies.items()) if reply.refusal is not None)
     logger.warning("write stop called off", reason=reason)
     runs.write(request, "window", window.model_copy(update={"go": False, "no_go_reason": reason}))
-    resume_writes(request, plan, window, hosts=hosts, clock=clock, tombstone=True)
+    resume_writes(
+        request, plan, until=clock() + timedelta(seconds=CALL_OFF_S), hosts=hosts, clock=clock, tombstone=True
+    )
     said_no = refusals(replies.values())
     if said_no and not isinstance(host_error("stop-writes", said_no[0]), NotReadyError):
         raise host_error("stop-writes", said_no[0])

@@ -17,18 +17,23 @@ class Output(Wire):
 
 
 def run(request: RunRef, *, runs: Runs, catalog: Catalog, snapshots: Snapshots) -> Output:
-    """Tag after the cut, since CreateSnapshots can't give each member tags of its own."""
+    """Tag after the cut, since CreateSnapshots can't give each member tags of its own.
+
+    One call per node and one per device name, not one per snapshot: CreateTags refills 10 a second (aws.md §A3).
+    """
     plan, cut = runs.read(request, "plan", BackupPlan), runs.read(request, "cut", Cut)
     catalog.require(request)
     devices = {volume.volume_id: volume.device for node in plan.nodes for volume in node.volumes}
-    tagged = 0
+    by_device: dict[str, list[str]] = {}
     for node in cut.nodes:
-        for volume_id, snapshot_id in sorted(node.snapshots.items()):
-            device = devices.get(volume_id, "unplanned")
-            name = f"{request.point_id} {node.node_id} {device}"
-            snapshots.tag([snapshot_id], {"aerokeep:node": node.node_id, "aerokeep:device": device, "Name": name})
-            tagged += 1
-    return Output(tagged=tagged)
+        snapshots.tag(
+            node.snapshots.values(), {"aerokeep:node": node.node_id, "Name": f"{request.point_id} {node.node_id}"}
+        )
+        for volume_id, snapshot_id in node.snapshots.items():
+            by_device.setdefault(devices.get(volume_id, "unplanned"), []).append(snapshot_id)
+    for device, members in sorted(by_device.items()):
+        snapshots.tag(members, {"aerokeep:device": device})
+    return Output(tagged=len(cut.snapshot_ids))
 
 
 handler = step(run)

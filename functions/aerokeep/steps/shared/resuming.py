@@ -12,7 +12,6 @@ from aerokeep.steps.step import Clock, logger
 
 POLL_S = 0.5
 PATIENCE_S = 30
-"""How long after T1 answers are still waited for: the hosts have let go by themselves by then."""
 LET_GO = frozenset({"resumed", "lease_ended", "never_armed"})
 
 
@@ -26,27 +25,31 @@ class Resumed(Wire):
     """Instances that did not say so, with the last word from each; their lease ends by itself."""
 
 
+def after_the_lease(window: Window, *, now: datetime) -> datetime:
+    """Answers are waited for until some time after T1: the hosts have let go by themselves by then."""
+    return max(now, window.end_at) + timedelta(seconds=PATIENCE_S)
+
+
 def resume_writes(
-    request: RunRef, plan: BackupPlan, window: Window, *, hosts: Hosts, clock: Clock, tombstone: bool
+    request: RunRef, plan: BackupPlan, *, until: datetime, hosts: Hosts, clock: Clock, tombstone: bool
 ) -> Resumed:
-    """Tell every host to thaw and lift, and ask again those that are still undoing; never gives up before T1.
+    """Tell every host to thaw and lift, and ask again those that are still undoing.
 
     Args:
         request: the run whose stop is ended.
         plan: which nodes.
-        window: when the leases end by themselves.
+        until: how long answers are waited for.
         hosts: the way to them.
         clock: the controller's clock.
         tombstone: also refuse a stop of this run that is delivered later.
 
     """
     waiting = {node.instance_id for node in plan.nodes}
-    give_up_at = max(clock(), window.end_at) + timedelta(seconds=PATIENCE_S)
     answers: dict[str, HostReply] = {}
-    while waiting and clock() < give_up_at:
+    while waiting and clock() < until:
         parameters = {"Run": request.run_id, "Tombstone": "yes" if tombstone else "no"}
         commands, reached = hosts.send_where_heard("resume-writes", waiting, parameters)
-        replies = _wait(commands, reached, hosts, clock, until=give_up_at)
+        replies = _wait(commands, reached, hosts, clock, until=until)
         answers |= replies
         waiting -= {i for i, reply in replies.items() if reply.body.get("state") in LET_GO}
         if waiting:
@@ -73,8 +76,9 @@ def _last_word(reply: HostReply | None) -> str:
 def _wait(
     commands: list[str], instance_ids: set[str], hosts: Hosts, clock: Clock, *, until: datetime
 ) -> dict[str, HostReply]:
+    replies: dict[str, HostReply] = {}
     while True:
-        replies = hosts.replies(commands, instance_ids)
+        replies = hosts.replies(commands, instance_ids, known=replies)
         if all(reply.state is not CommandState.RUNNING for reply in replies.values()) or clock() >= until:
             return replies
         time.sleep(POLL_S)
