@@ -21,8 +21,18 @@ def picture(estate: Estate, *clusters: SmallCluster) -> dict[str, Any]:
         "run directories": run_directories(estate),
     }
     for cluster in clusters:
-        for instance_id in cluster.ids:
-            found |= {f"{instance_id} {what}": told for what, told in _settings(estate, cluster, instance_id).items()}
+        found |= settings(cluster)
+        found |= {f"{instance_id} changes": _changes(estate.plane.host_dir(instance_id)) for instance_id in cluster.ids}
+    return found
+
+
+def settings(cluster: SmallCluster) -> dict[str, str]:
+    """What every server of a cluster says of its settings."""
+    found = {}
+    for instance_id in cluster.ids:
+        contexts = [f"namespace;id={name}" for name in cluster.ask(instance_id, "namespaces").split(";")]
+        for context in (*contexts, "service", "network"):
+            found[f"{instance_id} {context}"] = cluster.ask(instance_id, f"get-config:context={context}")
     return found
 
 
@@ -35,16 +45,6 @@ def run_directories(estate: Estate) -> list[str]:
 
 def _ours(estate: Estate, text: str) -> bool:
     return estate.plane.workdir.name in text
-
-
-def _settings(estate: Estate, cluster: SmallCluster, instance_id: str) -> dict[str, str]:
-    told = {
-        name: cluster.ask(instance_id, f"get-config:context=namespace;id={name}")
-        for name in cluster.ask(instance_id, "namespaces").split(";")
-    }
-    told |= {context: cluster.ask(instance_id, f"get-config:context={context}") for context in ("service", "network")}
-    told["changes"] = _changes(estate.plane.host_dir(instance_id))
-    return told
 
 
 def _changes(work_directory: Path) -> str:
