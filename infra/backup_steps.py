@@ -36,7 +36,7 @@ def _stop_writes(may: StepGrants) -> None:
 def _cut_snapshots(may: StepGrants) -> None:
     may.cut_snapshots()
     may.describe("ec2:DescribeInstances", "ec2:DescribeSnapshots")  # warm the connections; look up a doubtful answer
-    may.use_catalog("UpdateItem")  # busy_until, if the lock is still this run's
+    may.use_catalog("GetItem", "UpdateItem")  # busy_until; is the lock still this run's at T0?
     may.read_vault(RUNS)
     may.write_vault(RUNS)
 

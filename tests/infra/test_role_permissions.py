@@ -40,7 +40,7 @@ PERMISSIONS: dict[str, set[str]] = {
     "DiscoverCluster": FIND | verbs("survey") | GET | BULK,
     "PlanBackup": BULK,
     "StopWrites": verbs("stop-writes", "resume-writes") | UPDATE | BULK,
-    "CutSnapshots": CUT | {"ec2:CreateTags snapshot/*", "ec2:DescribeInstances *"} | SNAPSHOTS | UPDATE | BULK,
+    "CutSnapshots": CUT | {"ec2:CreateTags snapshot/*", "ec2:DescribeInstances *"} | SNAPSHOTS | GET | UPDATE | BULK,
     "ResumeWrites": verbs("resume-writes") | BULK,
     "TagSnapshots": {"ec2:CreateTags snapshot/*"} | GET | READ_RUNS,
     "CaptureMetadata": verbs("capture") | GET | BULK | WRITE_POINTS,

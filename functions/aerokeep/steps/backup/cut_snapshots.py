@@ -53,7 +53,7 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, cutter: Cutter, snapsh
     catalog.require(request, busy_until=(window.end_at if window else clock()) + timedelta(seconds=BUSY_S))
     if snapshots.of_run(request.run_id):
         raise NotReadyError(f"already_cut: snapshots of run {request.run_id} exist: start a new backup")
-    outcomes = _cut_all(plan, request, cutter, clock, window)
+    outcomes = _cut_all(plan, request, cutter, catalog, clock, window)
     cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
     uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
     for found in _look_up(plan, [u for u in uncut.values() if u.doubtful], request, snapshots, clock):
@@ -78,16 +78,23 @@ def tags_of(request: RunRef) -> Mapping[str, str]:
 
 
 def _cut_all(
-    plan: BackupPlan, request: RunRef, cutter: Cutter, clock: Clock, window: Window | None
+    plan: BackupPlan, request: RunRef, cutter: Cutter, catalog: Catalog, clock: Clock, window: Window | None
 ) -> list[NodeCut | Uncut]:
     def cut(node: NodePlan) -> NodeCut | Uncut:
         return _cut_node(node, request, cutter, clock, window.cut_deadline if window else None)
 
     with ThreadPoolExecutor(max_workers=len(plan.nodes)) as pool:
         list(pool.map(lambda node: cutter.warm(node.instance_id), plan.nodes))
-        while window is not None and (left_s := (window.cut_at - clock()).total_seconds()) > 0:
-            time.sleep(min(left_s, 0.5))
+        if window is not None:
+            _wait_until(window.start_at, clock)
+            catalog.require(request)  # a minute may have passed; the hosts are still flushing, so this costs no time
+            _wait_until(window.cut_at, clock)
         return list(pool.map(cut, plan.nodes))
+
+
+def _wait_until(instant: datetime, clock: Clock) -> None:
+    while (left_s := (instant - clock()).total_seconds()) > 0:
+        time.sleep(min(left_s, 0.5))
 
 
 def _cut_node(

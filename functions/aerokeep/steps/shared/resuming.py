@@ -11,6 +11,7 @@ from aerokeep.model.wire import Wire
 from aerokeep.steps.step import Clock, logger
 
 POLL_S = 0.5
+ASK_AGAIN_S = 2.0
 PATIENCE_S = 30
 LET_GO = frozenset({"resumed", "lease_ended", "never_armed"})
 
@@ -53,7 +54,7 @@ def resume_writes(
         answers |= replies
         waiting -= {i for i, reply in replies.items() if reply.body.get("state") in LET_GO}
         if waiting:
-            time.sleep(POLL_S)
+            time.sleep(ASK_AGAIN_S)
     if waiting:
         logger.error("write stop not confirmed as ended", instances=sorted(waiting))
     return Resumed(
