@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aerokeep_node.info import InfoConnection
+from aerokeep_node.info import InfoConnection, InfoError
 
 from sandbox.cluster import FILE_DEVICE, MOUNT_POINT, NAMESPACES, RAW_DEVICES, prepare
 from sandbox.database import REPOSITORY, Layout, Server, start_server
@@ -98,6 +98,14 @@ class Node:
             return connection.ask(command, 10.0)
         finally:
             connection.close()
+
+    def is_settled(self) -> bool:
+        """Whether the server sees all three nodes and has nothing to migrate."""
+        try:
+            self.info("cluster-stable:size=3")
+        except InfoError:
+            return False
+        return True
 
     def settings(self, namespace: str) -> dict[str, str]:
         """Read a namespace's run-time configuration."""
@@ -281,8 +289,7 @@ def start_cluster(plane: DataPlane, *, data_on_root: bool) -> ThreeNodes:
         nodes.append(Node(plane, instance_id, ip, node_id, volumes, server))
     for node in nodes:
         node.server.wait_ready()
-    for node in nodes:
-        eventually(lambda n=node: not n.info("cluster-stable:size=3").startswith("ERROR"), "one cluster")  # type: ignore[misc] # default binds the loop's value
+    eventually(lambda: all(node.is_settled() for node in nodes), "one cluster")
     return ThreeNodes(plane, nodes)
 
 
