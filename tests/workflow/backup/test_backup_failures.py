@@ -7,7 +7,7 @@ from aerokeep.model.recovery_point import Abandonment, Manifest
 
 from sandbox.dataplane.plane import TRUE_CLOCK, NodeClock
 from sandbox.region import ApiCall, ApiError, LostResponseError
-from tests.workflow.backup.estate import Estate
+from tests.workflow.backup.estate import WRITE_STOP, Estate
 from tests.workflow.backup.failing_runs import CRASH, After, Case, Players, Run, refuse
 from tests.workflow.backup.small_cluster import Addresses, SmallCluster, launch_small
 
@@ -90,6 +90,8 @@ TOLD = {
     "cut": ("NotReadyError", "cut_failed: "),
     "member": ("CorruptError", "the key can't be used"),
 }
+PATIENT = {**WRITE_STOP, "lead_s": 8}
+"""Several runs share two cores here: hosts get longer to be armed, so that a no-go is never the machine's."""
 PLAYED_BY = {
     **dict.fromkeys(("arm", "cut"), "two"),
     **dict.fromkeys(("lock", "order", "survey", "plan", "resume", "lost cut", "lost manifest", "lost capture"), "one"),
@@ -105,7 +107,8 @@ def players(estate: Estate, addresses: Addresses) -> Iterator[Players]:
     """Four clusters; every case is under way, those that wait most first."""
 
     def launched(name: str, *clocks: NodeClock) -> SmallCluster:
-        return launch_small(estate.region, estate.plane, addresses, tag=estate.configure(name), clocks=clocks)
+        tag = estate.configure(name, write_stop=PATIENT)
+        return launch_small(estate.region, estate.plane, addresses, tag=tag, clocks=clocks)
 
     clusters = {
         "one": launched("one", TRUE_CLOCK),
@@ -195,6 +198,7 @@ def test_a_host_that_falls_silent_before_it_is_armed_is_a_no_go(players: Players
     assert "not_armed: " in after.ended.message
     assert second in after.ended.message
     assert "nothing was stopped or cut" in after.ended.message
+    assert "raise lead_s" in after.ended.message
     assert "CutSnapshots" not in after.ended.states
     assert "not_armed" in given_up.reason
     assert after.ended.output_of("AbandonPoint")["still_stopping"] == []

@@ -112,7 +112,9 @@ def _no_go(
     if said_no and not isinstance(host_error("stop-writes", said_no[0]), NotReadyError):
         raise host_error("stop-writes", said_no[0])
     if plan.shortfall is Shortfall.ABORT:
-        raise NotReadyError(f"not_armed: {reason}: nothing was stopped or cut")
+        raise NotReadyError(
+            f"not_armed: {reason}: nothing was stopped or cut: look at the SSM agent there, or raise lead_s"
+        )
     return Output(go=False, start_at=None, end_at=None)
 
 
