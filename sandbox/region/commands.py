@@ -7,13 +7,17 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sandbox.dataplane.plane import DataPlaneError
 from sandbox.region.documents import check_parameters, script_of
 from sandbox.region.faults import ApiError
 from sandbox.region.invocations import Invocation
 from sandbox.region.pace import Pace
 from sandbox.region.plane import Plane
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WORKERS_PER_NODE = 5
 MOST_INSTANCES = 50
@@ -28,8 +32,42 @@ class Agent:
     """The SSM agent of one node."""
 
     online: bool = True
+    """Nobody has taken it down on a node that works."""
     version: str = AGENT_VERSION
     slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WORKERS_PER_NODE))
+    boots: int = 0
+    registered_at: float | None = None
+    up_at: float | None = None
+    lost_at: float | None = None
+    """On the monotonic clock; SSM notices later."""
+
+    def boot(self, delay_s: float) -> None:
+        """The node has been powered on; its agent answers in `delay_s` seconds."""
+        if self.registered_at is not None and not self.registered:
+            self.registered_at = None
+        self.boots += 1
+        self.up_at, self.lost_at = time.monotonic() + delay_s, None
+        self.registered_at = self.registered_at or self.up_at
+
+    def lose(self, delay_s: float) -> None:
+        """The node has lost its power; SSM notices in `delay_s` seconds."""
+        if self.up_at is not None:
+            self.up_at, self.lost_at = None, time.monotonic() + delay_s
+
+    @property
+    def registered(self) -> bool:
+        """SSM has heard of it."""
+        return self.registered_at is not None and time.monotonic() >= self.registered_at
+
+    @property
+    def connected(self) -> bool:
+        """It answers."""
+        return self.online and self.up_at is not None and time.monotonic() >= self.up_at
+
+    @property
+    def seems_online(self) -> bool:
+        """SSM believes that it answers."""
+        return self.connected or (self.online and self.lost_at is not None and time.monotonic() < self.lost_at)
 
 
 @dataclass(frozen=True)
@@ -87,7 +125,7 @@ class Commands:
         self._jitter = random.Random(7)  # noqa: S311  # a seed makes runs alike; nothing here is secret
 
     def agent(self, instance_id: str) -> Agent:
-        """The agent of a node, online unless `set_agent` said otherwise."""
+        """The agent of a node, whether it answers or not."""
         with self._lock:
             return self._agents.setdefault(instance_id, Agent())
 
@@ -104,7 +142,7 @@ class Commands:
             raise ApiError("ValidationException", f"TimeoutSeconds must be at least {LEAST_TIMEOUT_S}")
         if len(set(request.instance_ids)) != len(request.instance_ids):
             raise ApiError("DuplicateInstanceId", "An instance id occurs twice")
-        if lost := [i for i in request.instance_ids if i not in reachable or not self.agent(i).online]:
+        if lost := [i for i in request.instance_ids if i not in reachable or not self.agent(i).seems_online]:
             message = f"Instances {lost} not in a valid state for account or not connected"
             raise ApiError("InvalidInstanceId", message)
         script = script_of(request.content, check_parameters(request.content, request.parameters))
@@ -168,21 +206,31 @@ class Commands:
         with self._lock:
             delay = self._pace.ssm_delivery_s + self._jitter.random() * self._pace.ssm_jitter_s
         self._stopped.wait(delay)
-        while not agent.online and time.monotonic() < expires and not invocation.ended:
+        while not agent.connected and time.monotonic() < expires and not invocation.ended:
             if self._stopped.wait(POLL_S):
                 return
         invocation.enter("InProgress")
         got = agent.slots.acquire(timeout=max(0.0, expires - time.monotonic()))
         try:
-            if not got or not agent.online:
+            if not got or not agent.connected:
                 invocation.enter("TimedOut", "DeliveryTimedOut")
-            elif not self._stopped.is_set() and not invocation.ended:
-                self._run(invocation)
+            elif not self._stopped.is_set() and not invocation.ended and not self._run(invocation, agent):
+                self._stopped.wait(max(0.0, expires - time.monotonic()))
+                invocation.enter("TimedOut", "ExecutionTimedOut")
         finally:
             if got:
                 agent.slots.release()
 
-    def _run(self, invocation: Invocation) -> None:
+    def _run(self, invocation: Invocation, agent: Agent) -> bool:
+        """Run it on the node; False if the node loses its power meanwhile, so that nobody hears how it ended."""
+        boot = agent.boots
+        try:
+            process, output = self._spawn(invocation)
+        except (DataPlaneError, OSError):
+            return False
+        return invocation.run(process, output=output, heard=lambda: agent.boots == boot and agent.up_at is not None)
+
+    def _spawn(self, invocation: Invocation) -> "tuple[subprocess.Popen[bytes], Path]":
         instance_id = invocation.instance_id
         folder = f"ssm/{invocation.command_id}"
         output = self._plane.host_dir(instance_id) / folder
@@ -209,4 +257,4 @@ class Commands:
                 stderr=stderr,
                 start_new_session=True,
             )
-        invocation.run(process, output=output)
+        return process, output

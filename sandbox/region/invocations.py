@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -60,8 +61,11 @@ class Invocation:
         self.cancelled = True
         self.enter("Cancelled") if self.process is None else kill_group(self.process)
 
-    def run(self, process: "subprocess.Popen[bytes]", *, output: Path) -> None:
-        """See the shell to its end (children that it leaves behind hold nothing), then read its files."""
+    def run(self, process: "subprocess.Popen[bytes]", *, output: Path, heard: Callable[[], bool]) -> bool:
+        """See the shell to its end (children that it leaves behind hold nothing), then read its files.
+
+        False if the agent is not `heard` of any more: then nobody knows how it ended.
+        """
         self.process = process
         late = False
         if self.cancelled:
@@ -72,6 +76,8 @@ class Invocation:
             late = True
             kill_group(process)
             process.wait()
+        if not heard():
+            return False
         self.stdout = (output / "stdout").read_text(errors="replace")[:STDOUT_CHARS]
         self.stderr = (output / "stderr").read_text(errors="replace")[:STDERR_CHARS]
         if late:
@@ -81,6 +87,7 @@ class Invocation:
         else:
             self.response_code = process.returncode
             self.enter("Success" if process.returncode == 0 else "Failed")
+        return True
 
     def wire(self) -> dict[str, Any]:
         """As GetCommandInvocation spells it."""

@@ -2,7 +2,8 @@
 
 import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 ROOT_DEVICE = "/dev/sda1"
 IMAGE_NAME = "aerokeep-sandbox-node"
+PATIENCE_S = 60.0
+POLL_S = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +78,38 @@ def launch(region: "Region", spec: NodeSpec) -> Node:
         request["IamInstanceProfile"] = {"Name": _profile(region.client("iam"), spec.profile)}
     instance = ec2.run_instances(**request)["Instances"][0]
     instance_id = instance["InstanceId"]
+    _until(lambda: _state(ec2, instance_id) == "running", f"{instance_id} does not run")
     volumes = {volume.device: _volume(ec2, volume, instance_id, region.region) for volume in spec.volumes}
     found = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
     mappings = {entry["DeviceName"]: entry["Ebs"]["VolumeId"] for entry in found["BlockDeviceMappings"]}
+    ssm = region.client("ssm")
+    _until(lambda: _agent_answers(ssm, instance_id), f"no agent of {instance_id} answers")
     return Node(instance_id, spec.private_ip, mappings[ROOT_DEVICE], volumes)
+
+
+def _until(question: Callable[[], bool], otherwise: str) -> None:
+    """Wait as an operator does.
+
+    Raises:
+        RuntimeError: it did not become so in time.
+
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while not question():
+        if time.monotonic() > deadline:
+            raise RuntimeError(otherwise)
+        time.sleep(POLL_S)
+
+
+def _state(ec2: Any, instance_id: str) -> str:  # noqa: ANN401  # boto clients are made at run time
+    found = ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": [instance_id]}])["Reservations"]
+    return str(found[0]["Instances"][0]["State"]["Name"]) if found else ""
+
+
+def _agent_answers(ssm: Any, instance_id: str) -> bool:  # noqa: ANN401  # the same
+    wanted = [{"Key": "InstanceIds", "Values": [instance_id]}]
+    found = ssm.describe_instance_information(Filters=wanted)["InstanceInformationList"]
+    return [entry["PingStatus"] for entry in found] == ["Online"]
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -124,6 +155,13 @@ def _volume(ec2: Any, spec: VolumeSpec, instance_id: str, region: str) -> str:  
         request["KmsKeyId"] = spec.kms_key_id
     if spec.tags:
         request["TagSpecifications"] = [{"ResourceType": "volume", "Tags": _tags(spec.tags)}]
-    volume_id = ec2.create_volume(**request)["VolumeId"]
+    volume_id = str(ec2.create_volume(**request)["VolumeId"])
+
+    def described() -> dict[str, Any]:
+        found: dict[str, Any] = ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
+        return found
+
+    _until(lambda: described()["State"] == "available", f"{volume_id} does not become available")
     ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device=spec.device)
-    return str(volume_id)
+    _until(lambda: described()["Attachments"][0]["State"] == "attached", f"{volume_id} does not get attached")
+    return volume_id

@@ -23,5 +23,41 @@ class Pace:
     """For so long GetCommandInvocation says InvocationDoesNotExist."""
     wait_scale: float = 0.01
     """Wait states and retry intervals of state machines are multiplied by this; timeouts stay real."""
+    volume_creating_s: float = 0.02
+    """From CreateVolume until a volume is ``available``."""
+    attach_s: float = 0.02
+    """From AttachVolume until ``attached``."""
+    detach_s: float = 0.02
+    """From DetachVolume until ``available``."""
+    pending_s: float = 0.05
+    """From RunInstances or StartInstances until ``running``; the node is powered on at its end."""
+    stopping_s: float = 0.05
+    """From StopInstances until ``stopped``."""
+    shutting_down_s: float = 0.05
+    """From TerminateInstances until ``terminated``."""
+    terminated_visible_s: float = 600.0
+    """For so long a terminated instance can still be described (an hour in AWS)."""
+    instance_invisible_s: float = 0.0
+    """For so long after RunInstances other calls say InvalidInstanceID.NotFound."""
+    status_checks_s: float = 0.1
+    """From ``running`` until status checks leave ``initializing``."""
+    status_impaired_s: float = 0.1
+    """From a failure until status checks show it."""
+    agent_online_s: float = 0.1
+    """From power-on until the SSM agent is ``Online``."""
+    agent_lost_s: float = 0.0
+    """For so long SSM goes on calling the agent of a lost node ``Online``."""
+    user_data_s: float = 0.0
+    """From power-on until user data begin to run."""
+    eni_attach_s: float = 0.02
+    """From AttachNetworkInterface until ``in-use``."""
+    eni_release_s: float = 0.05
+    """From ``terminated`` or DetachNetworkInterface until an ENI is ``available``, or gone."""
+    image_pending_s: float = 0.1
+    """From CreateImage until ``available``."""
+    alarm_scale: float = 0.01
+    """Periods of alarms are multiplied by this."""
+    alarm_tick_s: float = 0.05
+    """How often alarms are evaluated, and status checks become metrics."""
     gib_bytes: int = 16 * MIB
     """What the data plane holds for one GiB of an EBS volume."""

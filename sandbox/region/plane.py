@@ -30,6 +30,9 @@ class Plane(Protocol):
     def attach(self, volume_id: str, instance_id: str, *, device: str, root: bool = False) -> str:
         """Attach a volume under an EC2 device name."""
 
+    def attach_instance_store(self, instance_id: str, size_bytes: int) -> str:
+        """Give the node an instance store, lost with it."""
+
     def detach(self, volume_id: str) -> None:
         """Detach a volume with its content."""
 

@@ -17,10 +17,10 @@ from sandbox.region import hooks, nodes
 from sandbox.region.bus import Bus
 from sandbox.region.commands import Commands
 from sandbox.region.credentials import OPERATOR, SECRET, access_key
+from sandbox.region.ec2.compute import Compute
 from sandbox.region.endpoint import Endpoint
 from sandbox.region.faults import Faults
 from sandbox.region.follow import StateEvent, follow
-from sandbox.region.hooks.ec2 import instance_states
 from sandbox.region.hooks.events import topic_messages
 from sandbox.region.hooks.stepfunctions import abort_executions
 from sandbox.region.lambdas.fleet import Fleet
@@ -67,6 +67,7 @@ class Region:
         self.snapshots = Ledger(plane, self.pace)
         self.commands = Commands(plane, self.pace, tag=self.tag)
         self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
+        self.ec2 = Compute(self)
         self.bus = Bus(functools.partial(self.client, caller="events"))
         self._endpoint: Endpoint | None = None
         self._clients: dict[tuple[str, str, int, bool], Any] = {}
@@ -91,6 +92,7 @@ class Region:
         os.environ["MOTO_PORT"] = str(self._endpoint.port)
         self._endpoint.start()
         self.bus.start()
+        self.ec2.clockwork.start()
         self.plane.relay(self._endpoint.port)
         return self._endpoint.url
 
@@ -100,6 +102,7 @@ class Region:
             return
         self.faults.clear()
         abort_executions(self)
+        self.ec2.clockwork.stop()
         self.bus.stop()
         self.commands.stop()
         self.fleet.stop()
@@ -176,21 +179,21 @@ class Region:
         agent = self.commands.agent(instance_id)
         agent.online, agent.version = online, version or agent.version
 
-    def managed(self) -> Sequence[str]:
-        """Instances that SSM knows: all that exist and have not been terminated."""
-        return [instance_id for instance_id, state in instance_states(self) if state != "terminated"]
+    def power_loss(self, instance_id: str) -> None:
+        """The host under an instance dies: no process, agent or instance store is left, yet it is ``running``."""
+        self.ec2.instances.power_loss(instance_id)
 
-    def reachable(self) -> Sequence[str]:
-        """Managed instances that are powered on."""
-        return [instance_id for instance_id in self.managed() if self.mirror.is_on(instance_id)]
+    def managed(self) -> Sequence[str]:
+        """Instances that SSM knows: all whose agent has answered once, but terminated ones."""
+        alive = [str(instance.id) for instance in self.ec2.all_instances() if instance.state != "terminated"]
+        return [instance_id for instance_id in alive if self.commands.agent(instance_id).registered]
 
     def instance_information(self, instance_id: str) -> dict[str, Any]:
         """What DescribeInstanceInformation says of one node."""
         agent = self.commands.agent(instance_id)
-        online = agent.online and self.mirror.is_on(instance_id)
         return {
             "InstanceId": instance_id,
-            "PingStatus": "Online" if online else "ConnectionLost",
+            "PingStatus": "Online" if agent.seems_online else "ConnectionLost",
             "AgentVersion": agent.version,
             "IsLatestVersion": True,
             "PlatformType": "Linux",

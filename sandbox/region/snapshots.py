@@ -91,6 +91,14 @@ class Ledger:
             for volume_id, snapshot_id in taken.items():
                 self._facts[snapshot_id] = Fact(volume_id, now, self._pace.snapshot_pending_s)
 
+    def cut_set(self, instance_id: str, taken: Mapping[str, str], *, powered: bool) -> None:
+        """One instant for all of `taken`; nobody writes to the volumes of an instance that is off."""
+        if powered:
+            self.cut(instance_id, taken)
+        else:
+            for volume_id, snapshot_id in taken.items():
+                self.cut_one(volume_id, snapshot_id)
+
     def cut_one(self, volume_id: str, snapshot_id: str) -> None:
         """CreateSnapshot: one volume, attached or not."""
         self._plane.cut_volume(volume_id, snapshot_id)
@@ -113,6 +121,10 @@ class Ledger:
         """Let one be pending for so long, counted from its cut."""
         with self._lock:
             self._facts[snapshot_id] = replace(self._facts[snapshot_id], pending_s=pending_s)
+
+    def holds(self, snapshot_id: str) -> bool:
+        """The plane has its bytes."""
+        return snapshot_id in self._facts
 
     def state(self, snapshot_id: str) -> str:
         """``pending``, ``completed`` or ``error``; what was not cut here (an AMI's) is completed."""

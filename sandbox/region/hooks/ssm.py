@@ -51,7 +51,7 @@ def _send(region: "Region", response: Moto) -> dict[str, Any]:
         comment=response._get_param("Comment", "") or "",
         timeout_s=float(response._get_param("TimeoutSeconds") or DEFAULT_DELIVERY_S),
     )
-    return {"Command": region.commands.send(request, reachable=region.reachable()).wire()}
+    return {"Command": region.commands.send(request, reachable=region.managed()).wire()}
 
 
 def _get_invocation(region: "Region", response: Moto) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sandbox.dataplane.plane import TRUE_CLOCK, NodeClock
+from sandbox.dataplane.plane import TRUE_CLOCK, DataPlaneError, NodeClock
 
 
 @dataclass
@@ -22,6 +22,8 @@ class FolderPlane:
     attached: dict[str, tuple[str, str, bool]] = field(default_factory=dict)
     cuts: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     snapshots: set[str] = field(default_factory=set)
+    stores: list[tuple[str, int]] = field(default_factory=list)
+    busy: set[str] = field(default_factory=set)
     relayed: list[int] = field(default_factory=list)
 
     def close(self) -> None:
@@ -46,7 +48,13 @@ class FolderPlane:
         self.attached[volume_id] = (instance_id, device, root)
         return device
 
+    def attach_instance_store(self, instance_id: str, size_bytes: int) -> str:
+        self.stores.append((instance_id, size_bytes))
+        return f"/dev/nvme{len(self.stores)}n1"
+
     def detach(self, volume_id: str) -> None:
+        if volume_id in self.busy:
+            raise DataPlaneError(f"busy: {volume_id}")
         self.attached.pop(volume_id, None)
 
     def cut(self, instance_id: str, members: Mapping[str, str]) -> None:

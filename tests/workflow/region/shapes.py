@@ -72,6 +72,12 @@ def eventually(question: Callable[[], bool], *, within_s: float = 5.0) -> bool:
     return question()
 
 
+def state_of(region: Region, instance_id: str) -> str:
+    """The state of an instance."""
+    found = region.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"]
+    return str(found[0]["Instances"][0]["State"]["Name"])
+
+
 def a_document(*lines: str, timeout_s: str = "60", **parameters: Mapping[str, str]) -> dict[str, Any]:
     """A command document of one shell step."""
     return {

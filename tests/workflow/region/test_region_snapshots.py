@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from sandbox.region import Node, Region, VolumeSpec
 from tests.workflow.region.folder_plane import FolderPlane
-from tests.workflow.region.shapes import eventually
+from tests.workflow.region.shapes import eventually, state_of
 
 TWO = (VolumeSpec(device="/dev/sdf"), VolumeSpec(device="/dev/sdg", size_gib=20, encrypted=True))
 
@@ -44,10 +44,12 @@ def test_a_launched_node_runs_with_its_address_and_its_volumes_in_the_plane(
 
 def test_a_stopped_node_has_no_processes_and_its_agent_is_lost(region: Region, node: Node, plane: FolderPlane) -> None:
     region.client("ec2").stop_instances(InstanceIds=[node.instance_id])
+    assert eventually(lambda: state_of(region, node.instance_id) == "stopped")
     information = region.client("ssm").describe_instance_information()["InstanceInformationList"]
     assert plane.nodes == {}
     assert [entry["PingStatus"] for entry in information] == ["ConnectionLost"]
     region.client("ec2").start_instances(InstanceIds=[node.instance_id])
+    assert eventually(lambda: state_of(region, node.instance_id) == "running")
     assert set(plane.attached) == {node.root_volume_id, *node.volumes.values()}
 
 

@@ -1,0 +1,1 @@
+"""Instances, volumes and network interfaces as state machines with time, laid over moto's objects."""

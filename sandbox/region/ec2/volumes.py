@@ -1,0 +1,172 @@
+"""EBS volumes as AWS shows them: states of volumes and attachments, and what each state forbids."""
+
+from typing import TYPE_CHECKING, Any
+
+from sandbox.dataplane.plane import DataPlaneError
+from sandbox.region.faults import ApiError
+
+if TYPE_CHECKING:
+    from sandbox.region.ec2.compute import Compute
+
+Moto = Any
+BUSY_RETRY_S = 0.1
+
+
+class Volumes:
+    """States of volumes; moto keeps the rest."""
+
+    def __init__(self, compute: "Compute") -> None:
+        self._compute = compute
+        self._own: dict[str, str] = {}
+
+    def status(self, volume: Moto) -> str:
+        """``creating``, ``available``, ``in-use`` or ``error``."""
+        return self._own.get(volume.id) or ("in-use" if volume.attachment else "available")
+
+    def created(self, volume: Moto) -> None:
+        """Begin a new volume's life."""
+        self._own[volume.id] = "creating"
+        delay_s = self._compute.pace.volume_creating_s
+        self._compute.clockwork.after(delay_s, lambda: self._ready(volume.id), resource=volume.id, state="creating")
+
+    def _ready(self, volume_id: str) -> None:
+        if self._own.get(volume_id) == "creating":
+            del self._own[volume_id]
+
+    def fail(self, volume_id: str) -> None:
+        """Put a volume into ``error``, as AWS does when, say, its key cannot be used."""
+        self._own[volume_id] = "error"
+
+    def check_attach(self, volume: Moto, instance: Moto, device: str) -> None:
+        """Refuse what AWS refuses.
+
+        Raises:
+            ApiError: with AWS's code.
+
+        """
+        if self._compute.instances.is_launching(instance):
+            return
+        status = self.status(volume)
+        if status == "in-use":
+            raise ApiError("VolumeInUse", f"{volume.id} is already attached to an instance")
+        if status != "available":
+            raise ApiError("IncorrectState", f"Volume '{volume.id}' is in the '{status}' state, not 'available'.")
+        if instance.state not in ("running", "stopped"):
+            raise ApiError("IncorrectState", f"Instance '{instance.id}' is not 'running'.")
+        if volume.availability_zone != instance.availability_zone:
+            message = f"The volume '{volume.id}' is not in the same availability zone as instance '{instance.id}'"
+            raise ApiError("InvalidVolume.ZoneMismatch", message)
+        if device in instance.block_device_mapping:
+            message = f"Invalid value '{device}' for unixDevice. Attachment point {device} is already in use"
+            raise ApiError("InvalidParameterValue", message)
+
+    def attaching(self, instance: Moto, volume: Moto, device: str) -> None:
+        """Begin an attachment; one that a launch makes becomes ``attached`` when the instance runs."""
+        attachment = volume.attachment
+        _show(attachment, "attaching")
+        if self._compute.instances.is_launching(instance):
+            return
+        self._compute.mirror.attach(instance, volume.id, device)
+        delay_s = self._compute.pace.attach_s
+        self._compute.clockwork.after(delay_s, lambda: self.attached(attachment), resource=volume.id, state="attaching")
+
+    @staticmethod
+    def attached(attachment: Moto) -> None:
+        """The attachment is complete."""
+        if attachment.volume.attachment is attachment and attachment.status == "attaching":
+            _show(attachment, "attached")
+
+    def check_detach(self, volume: Moto, instance_id: str | None) -> None:
+        """Refuse what AWS refuses.
+
+        Raises:
+            ApiError: with AWS's code.
+
+        """
+        attachment = volume.attachment
+        if attachment is None:
+            raise ApiError("IncorrectState", f"Volume '{volume.id}' is in the '{self.status(volume)}' state.")
+        instance = attachment.instance
+        if instance_id and instance_id != instance.id:
+            message = f"Volume '{volume.id}' is not attached to instance '{instance_id}'"
+            raise ApiError("InvalidAttachment.NotFound", message)
+        if attachment.device == instance.root_device_name and instance.state != "stopped":
+            message = f"Unable to detach root volume '{volume.id}' from instance '{instance.id}'"
+            raise ApiError("OperationNotPermitted", message)
+
+    def detaching(self, volume: Moto, *, force: bool) -> Moto:
+        """Begin to detach; → the attachment."""
+        attachment = volume.attachment
+        again = attachment.status in ("detaching", "busy")
+        if again and not force:
+            raise ApiError("IncorrectState", f"Volume '{volume.id}' is already being detached.")
+        _show(attachment, "detaching")
+        delay_s = self._compute.pace.detach_s
+        state = "force-detaching" if force else "detaching"  # what is stuck gives way to force
+        self._compute.clockwork.after(
+            delay_s, lambda: self._let_go(attachment, force=force), resource=volume.id, state=state
+        )
+        return attachment
+
+    def _let_go(self, attachment: Moto, *, force: bool) -> None:
+        """The end of a detach: a guest that uses the volume makes it ``busy``, a dead one never lets go by itself."""
+        with self._compute.lock:
+            if attachment.volume.attachment is not attachment:
+                return
+            if self._unplug(attachment, force=force):
+                self.loose(attachment.volume)
+            else:
+                self._try_again(attachment)
+
+    def _unplug(self, attachment: Moto, *, force: bool) -> bool:
+        mirror, instance = self._compute.mirror, attachment.instance
+        if instance.state == "running" and not mirror.is_on(instance.id) and not force:
+            return False
+        try:
+            mirror.detach(attachment.volume.id, force=force)
+        except DataPlaneError:
+            _show(attachment, "busy")
+            return False
+        return True
+
+    def _try_again(self, attachment: Moto) -> None:
+        self._compute.clockwork.after(
+            BUSY_RETRY_S,
+            lambda: self._let_go(attachment, force=False),
+            resource=attachment.volume.id,
+            state="detaching",
+        )
+
+    @staticmethod
+    def loose(volume: Moto) -> None:
+        """The volume belongs to no instance any more."""
+        attachment, volume.attachment = volume.attachment, None
+        if attachment:
+            attachment.instance.block_device_mapping.pop(attachment.device, None)
+            attachment.status = "detached"
+
+    def check_delete(self, volume: Moto) -> None:
+        """Only an available (or failed) volume can be deleted.
+
+        Raises:
+            ApiError: with AWS's code.
+
+        """
+        status = self.status(volume)
+        if status == "in-use":
+            message = f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}"
+            raise ApiError("VolumeInUse", message)
+        if status == "creating":
+            raise ApiError("IncorrectState", f"Volume '{volume.id}' is in the 'creating' state.")
+
+    def deleted(self, volume_id: str) -> None:
+        """Forget it, here and in the plane."""
+        self._own.pop(volume_id, None)
+        self._compute.mirror.delete_volume(volume_id)
+
+
+def _show(attachment: Moto, status: str) -> None:
+    """Both places where an attachment's state can be read: the volume's and the instance's."""
+    attachment.status = status
+    if block := attachment.instance.block_device_mapping.get(attachment.device):
+        block.status = status
