@@ -35,6 +35,9 @@ NO_FREEZE = "none"
 def run(tree: Tree, parameters: Dict[str, str]) -> Dict[str, Any]:
     """Return as soon as the resident is armed; it does the rest by itself."""
     directory = RunDirectory(tree, parameters["Run"])
+    if (directory.read(REQUEST) or {}).get("token") == parameters["Token"] and not directory.has(TOMBSTONE):
+        # SendCommand has no ClientToken: a lost answer makes a second command of the same stop, not a second stop.
+        return _wait_until_armed(directory)
     start_at, end_at = float(parameters["StartAt"]), float(parameters["EndAt"])
     judge_window(start_at, end_at, read_clock())
     _judge_run(directory)
@@ -144,6 +147,10 @@ def _arm(directory: RunDirectory, request: Dict[str, Any]) -> Dict[str, Any]:
     directory.create()
     directory.write(REQUEST, request)
     detach.start_resident(directory.run, request["token"], directory.file(LOG), directory.tree)
+    return _wait_until_armed(directory)
+
+
+def _wait_until_armed(directory: RunDirectory) -> Dict[str, Any]:
     until_s = time.monotonic() + ARM_WAIT_S
     while time.monotonic() < until_s:
         armed = directory.read(ARMED)

@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.dataplane import network
 from sandbox.dataplane.clock import ClockWorks, path_of
@@ -17,6 +17,9 @@ from sandbox.dataplane.plane import TRUE_CLOCK, DataPlaneError, NodeClock, check
 from sandbox.dataplane.processes import paused
 from sandbox.dataplane.run_id import MARK, NODE_MARK, RunId, make_workdir
 from sandbox.dataplane.sweep import sweep
+
+if TYPE_CHECKING:
+    import socket
 
 _PAUSE_TIMEOUT_S = 10.0
 
@@ -31,7 +34,6 @@ class DirectoryPlane:
         "a cut holds all processes of the node still (the host program's lease too) instead of cutting under them",
         "nodes share the machine's network, page cache and process table: there is no private network",
     )
-    network = "127.77.0.0/16"
 
     def __init__(self, workdir: Path | None) -> None:
         """Take a folder below ``workdir`` (or the temporary folder); nothing else happens before `start`."""
@@ -44,6 +46,8 @@ class DirectoryPlane:
         self._snapshots: set[str] = set()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._closed = False
+        self._reserved: socket.socket | None = None
+        self.network = ""
 
     # -- all nodes ---------------------------------------------------------------------------------------------
 
@@ -52,6 +56,7 @@ class DirectoryPlane:
         for name in ("shared", "nodes", "volumes", "snapshots"):
             (self.workdir / name).mkdir()
         self._clocks = ClockWorks(self.shared)
+        self._reserved, self.network = network.reserve_loopback()
 
     def close(self) -> None:
         """End everything and leave nothing behind."""
@@ -65,6 +70,8 @@ class DirectoryPlane:
             sweep(self._run)
             for process in self._processes:
                 process.wait()
+            if self._reserved is not None:
+                self._reserved.close()
             self._closed = True
 
     def node_ip(self, index: int) -> str:

@@ -1,6 +1,8 @@
 """The private network of the nodes: one bridge in the hub's network namespace, a veth pair per node."""
 
 import ipaddress
+import os
+import socket
 
 from sandbox.dataplane.plane import DataPlaneError
 from sandbox.dataplane.programs import run
@@ -8,7 +10,28 @@ from sandbox.dataplane.programs import run
 CIDR = "10.77.0.0/16"
 HUB_IP = "10.77.255.254"
 _BRIDGE = "aerokeep0"
+_LOOPBACKS = 256
+_RESERVED_PORT = 3077
 _FIRST_HOST = 10  # AWS keeps the first four addresses of a subnet
+
+
+def reserve_loopback() -> tuple[socket.socket, str]:
+    """Take a loopback network that no other sandbox of this machine has, as long as the socket stays open.
+
+    Raises:
+        DataPlaneError: all of them are taken.
+
+    """
+    for number in range(_LOOPBACKS):
+        third = (os.getpid() + number) % _LOOPBACKS
+        reserved = socket.socket()
+        try:
+            reserved.bind((f"127.77.{third}.1", _RESERVED_PORT))
+        except OSError:
+            reserved.close()
+        else:
+            return reserved, f"127.77.{third}.0/24"
+    raise DataPlaneError(f"no_network: {_LOOPBACKS} sandboxes run on this machine")
 
 
 def node_ip(cidr: str, index: int) -> str:

@@ -139,6 +139,22 @@ def test_migrations_are_in_the_way_of_cluster_only() -> None:
     assert judged(moving, consistency=Consistency.NODE).plan is not None
 
 
+def test_a_conf_that_differs_from_the_running_server_is_noted() -> None:
+    edited = a_survey().model_copy(update={"problems": (Problem(code="conf_differs", detail="filesize 2G, 1G runs"),)})
+    plan = judged(edited).plan
+    assert plan is not None
+    assert plan.notes == ("conf_differs: A1 (i-1): filesize 2G, 1G runs",)
+
+
+def test_a_server_that_cannot_reject_writes_is_refused_with_the_remedy() -> None:
+    old = a_survey().model_copy(update={"problems": (Problem(code="guard_unknown", detail="no such setting"),)})
+    assert codes(judged(old)) == ["guard_unknown"]
+    assert "consistency to crash" in judged(old).message
+    for plan in (judged(old, consistency=Consistency.CRASH).plan, judged(old, shortfall=Shortfall.DEGRADE).plan):
+        assert plan is not None
+        assert not plan.stop_writes
+
+
 def test_crash_stops_no_writes() -> None:
     plan = judged(a_survey(), consistency=Consistency.CRASH).plan
     assert plan is not None

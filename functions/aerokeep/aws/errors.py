@@ -23,6 +23,7 @@ _CLASSES: dict[str, type[AerokeepError]] = {
     "Unavailable": TransientError,
     "SlowDown": TransientError,
     "RequestTimeout": TransientError,
+    "InvocationDoesNotExist": TransientError,
     "503": TransientError,
     "500": TransientError,
     # What can never succeed as asked

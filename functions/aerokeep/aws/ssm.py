@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +17,8 @@ from aerokeep.model.wire import Wire
 if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
 
+UNREACHABLE = "aws_InvalidInstanceId"
+"""How AWS says that an instance is not managed, or its agent not connected."""
 MOST_IDS_PER_CALL = 50
 """SendCommand takes at most 50 instance ids (aws.md §C1)."""
 
@@ -142,13 +143,20 @@ class Hosts:
         everyone = set(instance_ids)
         try:
             return self.send(verb, everyone, parameters), everyone
-        except RejectedError:
-            commands, reached = [], set()
-            for instance_id in sorted(everyone):
-                with suppress(RejectedError):
-                    commands += self.send(verb, [instance_id], parameters)
-                    reached.add(instance_id)
-            return commands, reached
+        except RejectedError as error:
+            if error.code != UNREACHABLE:
+                raise
+        commands: list[str] = []
+        reached: set[str] = set()
+        for instance_id in sorted(everyone):
+            try:
+                commands += self.send(verb, [instance_id], parameters)
+            except RejectedError as error:
+                if error.code != UNREACHABLE:
+                    raise
+            else:
+                reached.add(instance_id)
+        return commands, reached
 
     def replies(
         self,

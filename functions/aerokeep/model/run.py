@@ -51,14 +51,18 @@ class Failure(Wire):
     Cause: str = ""
 
     @property
-    def reason(self) -> str:
-        """``error: message`` for people: without the JSON and the stack trace that Lambda puts around a message."""
+    def message(self) -> str:
+        """What went wrong, for people: without the JSON and the stack trace that Lambda puts around a message."""
         try:
             told = json.loads(self.Cause)
         except ValueError:
             told = None
-        message = told.get("errorMessage", self.Cause) if isinstance(told, dict) else self.Cause
-        return f"{self.Error}: {message}"
+        return str(told.get("errorMessage", self.Cause) if isinstance(told, dict) else self.Cause)
+
+    @property
+    def reason(self) -> str:
+        """``error: message``."""
+        return f"{self.Error}: {self.message}"
 
 
 class ExecutionRef(Wire):

@@ -24,6 +24,7 @@ REMEDIES = {
 }
 """What to do about a path that a host can't map to an EBS volume; hosts say themselves what is to be done of others."""
 UNUSABLE = {
+    "pmem": "keep the namespace on EBS, or export it",
     "tls_only": "open a plain service port for this host alone",
     "conf_unreadable": "let root read it: it belongs into the recovery point",
 }
@@ -33,9 +34,12 @@ UNUSABLE = {
 _IN_THE_WAY_OF: Mapping[str, frozenset[Consistency]] = {
     "clock_unsynchronised": frozenset({Consistency.CLUSTER, Consistency.NODE}),
     "too_many_nodes": frozenset({Consistency.CLUSTER, Consistency.NODE}),
+    "guard_unknown": frozenset({Consistency.CLUSTER, Consistency.NODE}),
     "migrations_running": frozenset({Consistency.CLUSTER}),
 }
 """Which labels can't be had while this is so; a policy of ``degrade`` goes on all the same, and notes it."""
+_NO_STOP_WITH = frozenset({"too_many_nodes", "guard_unknown"})
+"""With these, writes can't be stopped at all."""
 
 
 class Refusal(Wire):
@@ -102,8 +106,8 @@ def judge_plan(
         namespaces=tuple(names),
         not_saved=tuple(not_saved),
         nodes=nodes,
-        stop_writes=wanted is not Consistency.CRASH and len(nodes) <= MOST_NODES_PER_BARRIER,
-        notes=tuple(f"{refusal.code}: {refusal.detail}" for refusal in lowered),
+        stop_writes=wanted is not Consistency.CRASH and not any(r.code in _NO_STOP_WITH for r in lowered),
+        notes=(*(f"{refusal.code}: {refusal.detail}" for refusal in lowered), *_worth_knowing(surveys)),
     )
     return PlanVerdict(plan=plan, refusals=())
 
@@ -125,12 +129,25 @@ def _lowering(surveys: Mapping[str, Survey]) -> Iterator[Refusal]:
                 detail=f"the clock of {_name(instance_id, survey)} is not synchronised ({survey.host.clock.source}): "
                 "start chronyd there, or set shortfall to degrade",
             )
+        for problem in survey.problems:
+            if problem.code == "guard_unknown":
+                where = _name(instance_id, survey)
+                detail = f"{where}: {problem.detail}: upgrade the server, or set consistency to crash"
+                yield Refusal(code=problem.code, detail=detail)
         if survey.asd.migrations_remaining:
             yield Refusal(
                 code="migrations_running",
                 detail=f"{_name(instance_id, survey)} has {survey.asd.migrations_remaining} partitions to migrate: "
                 "wait for them, or set shortfall to degrade",
             )
+
+
+def _worth_knowing(surveys: Mapping[str, Survey]) -> Iterator[str]:
+    """What takes nothing away from this point, but may surprise at the restore."""
+    for instance_id, survey in sorted(surveys.items()):
+        for problem in survey.problems:
+            if problem.code == "conf_differs":
+                yield f"conf_differs: {_name(instance_id, survey)}: {problem.detail}"
 
 
 def _membership(surveys: Mapping[str, Survey]) -> Iterator[Refusal]:

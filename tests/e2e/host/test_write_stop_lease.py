@@ -82,13 +82,19 @@ def test_windows_too_far_ahead_or_too_long_are_refused(host: Host) -> None:
 
 
 def test_a_second_stop_is_refused_while_the_first_lives(host: Host) -> None:
-    host.stop()
+    host.stop(lead_s=20.0)
     for run in ("r1", "r2"):
-        code, result = host.stop(run=run)
+        code, result = host.stop(run=run, lead_s=20.0, Token="f" * 32)
         assert (code, result["error"]["code"]) == (4, "guard_held")
     assert host.call("health")[1]["write_stop"]["run"] == "r1"
     assert host.resume()["evidence"]["ended_by"] == "never_started"
     assert host.call("health")[1]["write_stop"] is None
+
+
+def test_the_same_stop_delivered_twice_is_one_stop_with_one_answer(host: Host) -> None:
+    first = host.stop(lead_s=20.0)
+    assert host.stop(lead_s=30.0) == first, "its window is that of the command that came first"
+    assert host.resume()["evidence"]["ended_by"] == "never_started"
 
 
 def test_a_guard_that_is_already_set_is_refused_and_left_alone(host: Host) -> None:

@@ -1,6 +1,5 @@
 """Clusters for tests: a few nodes with one file and one raw namespace, or with any conf a test needs."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,15 +17,15 @@ Change = Callable[[str], str]
 
 @dataclass
 class Addresses:
-    """Hands out each private address of a plane once; two processes on one machine start at different ones."""
+    """Hands out each private address of a plane once."""
 
     plane: DirectoryPlane
-    _next: int = field(default_factory=lambda: os.getpid() % 60_000)
+    _given: int = 0
 
     def next(self) -> str:
         """Give the next address."""
-        self._next += 1
-        return self.plane.node_ip(self._next)
+        self._given += 1
+        return self.plane.node_ip(self._given - 1)
 
 
 @dataclass

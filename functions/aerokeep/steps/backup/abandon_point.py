@@ -34,6 +34,8 @@ class Output(Wire):
     still_stopping: tuple[str, ...]
     """Instances that did not confirm that writes flow; their lease ends by itself."""
     deleted: tuple[str, ...]
+    message: str
+    """What had gone wrong: the execution's cause, as people read it."""
 
 
 def run(
@@ -49,7 +51,7 @@ def run(
     """Writes first, then the point, then the lock; every part can be done twice."""
     held = catalog.lock(str(request.request.get("cluster", "")))
     if held is None or held.execution != request.execution:
-        return Output(held=False, committed=False, still_stopping=(), deleted=())
+        return Output(held=False, committed=False, still_stopping=(), deleted=(), message=request.failure.message)
     still = _resume(held, runs, hosts, clock)
     reason = request.failure.reason[:1000]
     standing = points.settle(
@@ -61,7 +63,9 @@ def run(
     if not committed:
         catalog.record(held, state="abandoned", details={"reason": reason})
     release(held, catalog)
-    return Output(held=True, committed=committed, still_stopping=still, deleted=deleted)
+    return Output(
+        held=True, committed=committed, still_stopping=still, deleted=deleted, message=request.failure.message
+    )
 
 
 def _resume(run: RunRef, runs: Runs, hosts: Hosts, clock: Clock) -> tuple[str, ...]:

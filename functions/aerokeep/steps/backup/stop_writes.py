@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from secrets import token_hex
 
 from aerokeep.aws.catalog import Catalog
@@ -49,20 +49,24 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, hosts: Hosts, clock: C
     window = plan_window(settings, now=asked_at, token=token_hex(16))
     catalog.require(request, busy_until=window.end_at + timedelta(seconds=5))
     runs.write(request, "window", window)  # intent first: whoever cleans up after us must know of it
-    commands = _send(plan, window, request, hosts)
-    replies = _watch(commands, plan, hosts, clock, window=window, asked_at=asked_at)
+    commands, reached = _send(plan, window, request, hosts)
+    unreached = {node.instance_id for node in plan.nodes} - reached
+    # One that can't be told is a no-go at once; the others need not be watched arming.
+    until = asked_at if unreached else decision_time(window, now=asked_at)
+    replies = _watch(commands, reached, hosts, clock, until=until) | {i: _unheard(i) for i in unreached}
     armed = {i for i, reply in replies.items() if reply.refusal is None and reply.state is CommandState.ANSWERED}
     if len(armed) == len(plan.nodes):
         return Output(go=True, start_at=window.start_at, end_at=window.end_at)
     return _no_go(request, plan, window, replies, runs=runs, hosts=hosts, clock=clock)
 
 
-def _send(plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts) -> list[str]:
-    """One command per distinct list of mount points; usually one for all nodes."""
+def _send(plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts) -> tuple[list[str], set[str]]:
+    """One command per distinct list of mount points, usually one for all nodes → command ids, who was reached."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for node in plan.nodes:
         groups.setdefault(node.freeze, []).append(node.instance_id)
     commands: list[str] = []
+    reached: set[str] = set()
     for freeze, instance_ids in groups.items():
         parameters = {
             "Run": request.run_id,
@@ -72,21 +76,25 @@ def _send(plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts) -> li
             "Namespaces": ",".join(plan.namespaces),
             "Freeze": ",".join(freeze) or "none",
         }
-        commands += hosts.send("stop-writes", instance_ids, parameters)
-    return commands
+        sent, heard = hosts.send_where_heard("stop-writes", instance_ids, parameters)
+        commands += sent
+        reached |= heard
+    return commands, reached
+
+
+def _unheard(instance_id: str) -> HostReply:
+    return HostReply(instance_id=instance_id, command_id="", state=CommandState.LOST, status="not reached through SSM")
 
 
 def _watch(
-    commands: list[str], plan: BackupPlan, hosts: Hosts, clock: Clock, *, window: Window, asked_at: Instant
+    commands: list[str], instance_ids: set[str], hosts: Hosts, clock: Clock, *, until: datetime
 ) -> dict[str, HostReply]:
     """Wait inside: here seconds count, and one SSM round trip is all there is time for."""
-    decide_at = decision_time(window, now=asked_at)
-    instance_ids = [node.instance_id for node in plan.nodes]
     replies: dict[str, HostReply] = {}
     while True:
         replies = hosts.replies(commands, instance_ids, known=replies)
         unsettled = [reply for reply in replies.values() if reply.state is CommandState.RUNNING]
-        if not unsettled or refusals(replies.values()) or clock() >= decide_at:
+        if not unsettled or refusals(replies.values()) or clock() >= until:
             return replies
         time.sleep(POLL_S)
 
