@@ -11,6 +11,7 @@ PY := $(BIN)/python
 UV_VERSION := 0.13.9
 UV := $(BIN)/uv
 K ?=
+J ?= 1
 SELECT := $(if $(K),-k '$(K)',)
 PYTEST := $(PY) -m pytest
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
@@ -29,8 +30,8 @@ help: ## Say what each target does
 demo: system layer synth ## Back up a live cluster in the sandbox, then prove the recovery point
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO)
 
-test: system layer synth ## Run all tests (K=<expression> selects, as pytest -k does)
-	$(PYTEST) $(SELECT)
+test: system layer synth ## Run all tests (K=<expression> selects, as pytest -k does; J=3 runs three at a time)
+	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile) $(SELECT)
 
 unit: $(VENV)/.ready ## Run the tests that need no sockets and no build
 	$(PYTEST) tests/unit -n 2 $(SELECT)

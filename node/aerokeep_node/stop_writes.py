@@ -35,7 +35,8 @@ NO_FREEZE = "none"
 def run(tree: Tree, parameters: Dict[str, str]) -> Dict[str, Any]:
     """Return as soon as the resident is armed; it does the rest by itself."""
     directory = RunDirectory(tree, parameters["Run"])
-    if (directory.read(REQUEST) or {}).get("token") == parameters["Token"] and not directory.has(TOMBSTONE):
+    is_over = directory.has(TOMBSTONE) or directory.has(EVIDENCE)
+    if not is_over and (directory.read(REQUEST) or {}).get("token") == parameters["Token"]:
         # SendCommand has no ClientToken: a lost answer makes a second command of the same stop, not a second stop.
         return _wait_until_armed(directory)
     start_at, end_at = float(parameters["StartAt"]), float(parameters["EndAt"])
