@@ -19,7 +19,7 @@ class Bus:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._entries: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._acts: queue.Queue[tuple[str, Callable[[], object]] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="aerokeep-bus", daemon=True)
         self.failures: list[str] = []
         """Deliveries that went wrong, a line each."""
@@ -30,13 +30,13 @@ class Bus:
 
     def stop(self) -> None:
         """Deliver what is left, then end."""
-        self._entries.put(None)
+        self._acts.put(None)
         if self._thread.is_alive():
             self._thread.join(5)
 
     def drain(self) -> None:
         """Wait until everything put so far has been delivered."""
-        self._entries.join()
+        self._acts.join()
 
     def execution_changed(self, execution: Mapping[str, Any]) -> None:
         """A ``Step Functions Execution Status Change``, out of what DescribeExecution says."""
@@ -47,17 +47,23 @@ class Bus:
     def put(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: list[str]) -> None:
         """Put one event."""
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
-        self._entries.put(entry)
+        self._acts.put((detail_type, lambda: self._client("events").put_events(Entries=[entry])))
+
+    def notify(self, topic_arn: str, message: Mapping[str, Any]) -> None:
+        """Publish an alarm's message; the sandbox knows no other alarm actions than topics."""
+        text = json.dumps(message)
+        self._acts.put((topic_arn, lambda: self._client("sns").publish(TopicArn=topic_arn, Message=text)))
 
     def _work(self) -> None:
-        while (entry := self._entries.get()) is not None:
+        while (given := self._acts.get()) is not None:
+            what, act = given
             try:
-                self._client("events").put_events(Entries=[entry])
+                act()
             except Exception as error:  # noqa: BLE001  # best effort, as the real one; kept to be looked at
-                self.failures.append(f"{entry['DetailType']}: {error}")
+                self.failures.append(f"{what}: {error}")
             finally:
-                self._entries.task_done()
-        self._entries.task_done()
+                self._acts.task_done()
+        self._acts.task_done()
 
     def deliver(self, target: Mapping[str, Any], event: Event, *, rule_arn: str) -> bool:
         """Carry an event to a target; False if the sandbox does not know this kind of target."""

@@ -14,6 +14,7 @@ from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
 
 from sandbox.region import hooks, nodes
+from sandbox.region.alarms import Alarms
 from sandbox.region.bus import Bus
 from sandbox.region.commands import Commands
 from sandbox.region.credentials import OPERATOR, SECRET, access_key
@@ -69,6 +70,7 @@ class Region:
         self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
         self.ec2 = Compute(self)
         self.bus = Bus(functools.partial(self.client, caller="events"))
+        self.alarms = Alarms(self)
         self._endpoint: Endpoint | None = None
         self._clients: dict[tuple[str, str, int, bool], Any] = {}
         self._environment: dict[str, str | None] = {}
@@ -93,6 +95,7 @@ class Region:
         self._endpoint.start()
         self.bus.start()
         self.ec2.clockwork.start()
+        self.alarms.start()
         self.plane.relay(self._endpoint.port)
         return self._endpoint.url
 
@@ -102,6 +105,7 @@ class Region:
             return
         self.faults.clear()
         abort_executions(self)
+        self.alarms.stop()
         self.ec2.clockwork.stop()
         self.bus.stop()
         self.commands.stop()

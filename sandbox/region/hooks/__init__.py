@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sandbox.region.hooks import (
     awslambda,
     cloudformation,
+    cloudwatch,
     dynamodb,
     ec2_descriptions,
     ec2_images,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 HOOKS: tuple[Hook, ...] = (
     *awslambda.HOOKS,
     *cloudformation.HOOKS,
+    *cloudwatch.HOOKS,
     *dynamodb.HOOKS,
     *ec2_descriptions.HOOKS,
     *ec2_images.HOOKS,

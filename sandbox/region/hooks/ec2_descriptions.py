@@ -1,9 +1,11 @@
 """What can be read about instances beyond DescribeInstances: launch template data, attributes, filters."""
 
+import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.types import Base64EncodedString
 
 from sandbox.region.faults import ApiError
 from sandbox.region.hooks.ec2_refusals import refusing
@@ -123,6 +125,10 @@ def _modify(region: "Region", old: Moto) -> Moto:
             if groups := self._get_param("Groups", []):
                 self.error_on_dryrun()
                 region.ec2.interfaces.set_groups(instance.nics[0], groups)
+            if isinstance(text := self._get_param("UserData.Value"), bytes):
+                self.error_on_dryrun()
+                instance.user_data = Base64EncodedString(base64.b64encode(text).decode())
+                return EmptyResult()
             return old(self)
 
     return modify_instance_attribute
@@ -166,7 +172,7 @@ HOOKS = (
     ),
     Hook(
         f"{INSTANCES}modify_instance_attribute",
-        "moto ends an unknown device in HTTP 500, changes what runs, and keeps an interface's groups.",
+        "moto ends an unknown device in HTTP 500, changes what runs, decodes user data twice, and keeps groups.",
         _modify,
         ("self",),
     ),

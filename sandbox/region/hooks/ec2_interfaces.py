@@ -176,9 +176,6 @@ def _group_set(_region: "Region", _old: Moto) -> Moto:
 
 def _filter_value(_region: "Region", old: Moto) -> Moto:
     def get_filter_value(self: Moto, filter_name: str, method_name: str | None = None) -> Moto:
-        own = {"status": self.status, "mac-address": self.mac_address}
-        if filter_name in own:
-            return own[filter_name]
         if filter_name in ("addresses.private-ip-address", "private-ip-address"):
             return [entry["PrivateIpAddress"] for entry in self.private_ip_addresses]
         return old(self, filter_name, method_name)
@@ -238,7 +235,7 @@ HOOKS = (
     Hook(f"{MODELS}NetworkInterface.group_set", "moto adds groups to an ENI's own.", _group_set),
     Hook(
         f"{MODELS}NetworkInterface.get_filter_value",
-        "moto cannot filter ENIs by status or MAC, nor by a second address.",
+        "moto cannot find an ENI by a second address.",
         _filter_value,
         ("self", "filter_name", "method_name"),
     ),

@@ -189,6 +189,9 @@ def _prep_nics(region: "Region", old: Moto) -> Moto:
     ) -> None:
         specs = {int(spec["DeviceIndex"]): spec for spec in nic_spec}
         region.ec2.instances.launching(self)
+        if not self._subnet_id and not any(spec.get("NetworkInterfaceId") for spec in nic_spec):
+            default = self.ec2_backend.get_default_subnets().get(self._placement.zone)
+            self._subnet_id = default and default.id
         old(self, nic_spec, private_ip, associate_public_ip, security_groups, ipv6_address_count)
         for index, eni in self.nics.items():
             spec = specs.get(index, {})

@@ -143,7 +143,7 @@ HOOKS = (
     Hook(f"{INSTANCE}attached_ebs_status", "moto lacks this status check.", _check("ebs"), added=True),
     *(
         Hook(f"{INSTANCE}{name}", "moto's instances cannot be without an interface.", _unless_gone)
-        for name in ("private_ip", "private_ip_address", "private_dns_name", "public_ip", "public_ip_address")
+        for name in ("private_ip", "private_ip_address", "public_ip", "public_ip_address")
     ),
     Hook(
         f"{BACKEND}all_reservations",

@@ -131,8 +131,6 @@ def _delete_on_termination(_region: "Region", _old: Moto) -> Moto:
 
 def _filter_value(_region: "Region", old: Moto) -> Moto:
     def get_filter_value(self: Moto, filter_name: str, method_name: str | None = None) -> Moto:
-        if filter_name == "volume-type":
-            return self.volume_type
         if filter_name == "attachment.delete-on-termination":
             return str(self.attachment.delete_on_termination).lower() if self.attachment else None
         return old(self, filter_name, method_name)
@@ -180,7 +178,7 @@ HOOKS = (
     ),
     Hook(
         f"{EBS}Volume.get_filter_value",
-        "moto cannot filter volumes by type or by DeleteOnTermination.",
+        "moto cannot filter volumes by DeleteOnTermination.",
         _filter_value,
         ("self", "filter_name", "method_name"),
     ),

@@ -24,12 +24,15 @@ class FolderPlane:
     snapshots: set[str] = field(default_factory=set)
     stores: list[tuple[str, int]] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
+    full: bool = False
     relayed: list[int] = field(default_factory=list)
 
     def close(self) -> None:
         shutil.rmtree(self.workdir, ignore_errors=True)
 
     def add_node(self, instance_id: str, *, private_ip: str, clock: NodeClock = TRUE_CLOCK) -> None:
+        if self.full:
+            raise DataPlaneError("no_room: the plane is full")
         self.nodes[instance_id] = private_ip
         self.clocks[instance_id] = clock
         self.host_dir(instance_id).mkdir(exist_ok=True)

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from sandbox.region import Region, hooks
 from sandbox.region.hooks.hook import Hook
+from tests.workflow.region import ec2_hook_needs
 from tests.workflow.region.folder_plane import FolderPlane
 from tests.workflow.region.sample_template import storage, workflow
 from tests.workflow.region.shapes import a_document, a_function, a_machine, eventually, finished
@@ -207,6 +209,7 @@ def _pages(region: Region) -> bool:
 
 
 NEEDED: dict[str, Right] = {
+    **ec2_hook_needs.NEEDED,
     f"{ASL}jsonata.jsonata:_eval_jsonata": lambda region: _output(region, "1 + 1") == 2,
     f"{ASL}eval.variable_store:encode_jsonata_variable_declarations": lambda region: (
         _kept_variable(region) == 'a "b"\\'
@@ -249,6 +252,8 @@ NEEDED: dict[str, Right] = {
 @pytest.mark.parametrize("target", NEEDED)
 def test_a_hook_is_still_needed(region: Region, target: str) -> None:
     right = NEEDED[target]
+    if target in ec2_hook_needs.NEEDED:
+        ec2_hook_needs.node_of(region)
     with hooks.lifted(target):
         assert not _is(right, region)
     assert right(region)
@@ -258,7 +263,7 @@ def _is(right: Right, region: Region) -> bool:
     """An error, of whatever service, is no right answer either."""
     try:
         return right(region)
-    except (ClientError, BotoCoreError, ValueError, TypeError):
+    except (ClientError, BotoCoreError, ResponseParserError, ValueError, TypeError, KeyError):
         return False
 
 
