@@ -2,10 +2,10 @@
 
 import io
 import socket
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -27,12 +27,17 @@ class QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no typ
         """Say nothing."""
 
 
+CONDITIONAL = ("dynamodb", "s3")
+"""Their conditional writes are atomic in AWS; moto checks and acts in two steps, and in many threads at once."""
+
+
 class Gate:
     """WSGI application: S3's checks and the faults, around moto."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self._turns: Mapping[str, AbstractContextManager[Any]] = {service: Lock() for service in CONDITIONAL}
 
     def __call__(self, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request; its body is read here, so that checks, faults and moto can each see all of it."""
@@ -56,14 +61,18 @@ class Gate:
 
     def _answer(self, call: ApiCall, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._faults.idle:
-            answer: Iterable[bytes] = self._moto(environ, start_response)
-            return answer
+            return self._act(call, environ, start_response)
         self._faults.ask_before(call)
         held: list[tuple[Any, ...]] = []
-        chunks = list(self._moto(environ, lambda *head: held.append(head)))
+        chunks = list(self._act(call, environ, lambda *head: held.append(head)))
         self._faults.ask_after(call)
         start_response(*held[0])
         return chunks
+
+    def _act(self, call: ApiCall, environ: wire.Environ, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401  # WSGI's
+        with self._turns.get(call.service, nullcontext()):
+            answer: Iterable[bytes] = self._moto(environ, start_response)
+            return answer
 
 
 def _read(environ: wire.Environ) -> bytes:

@@ -139,7 +139,7 @@ def _nothing_is_held(after: After) -> None:
 def _given_up(after: After) -> Abandonment:
     _nothing_is_held(after)
     assert after.ended.status == "FAILED"
-    assert after.ended.states[-2:] == ["AbandonPoint", "BackupFailed"]
+    assert after.ended.states[-2:] == ["AbandonPoint", "BackupFailed"], repr(after.ended)
     assert after.snapshots == []
     assert isinstance(after.outcome, Abandonment)
     assert after.outcome.execution == after.ended.arn

@@ -2,8 +2,12 @@
 
 import os
 import socket
+import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
@@ -52,6 +56,66 @@ def test_a_fault_before_a_call_keeps_it_from_happening_and_one_after_it_does_not
     with region.faults.during(after=_lose), pytest.raises(ConnectionClosedError):
         ec2.create_volume(AvailabilityZone="eu-central-1a", Size=1)
     assert len(ec2.describe_volumes()["Volumes"]) == 1
+
+
+RACERS = 16
+ROUNDS = 12
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Threads take turns so often that two of the server's are within one write at the same time."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
+def _won(attempt: Callable[[int], object], *, at_once: int = RACERS) -> int:
+    """How many of the attempts made at the same moment were not refused by their condition."""
+    barrier = Barrier(at_once)
+    refusals = {"ConditionalCheckFailedException", "PreconditionFailed"}
+
+    def race(number: int) -> bool:
+        barrier.wait()
+        try:
+            attempt(number)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in refusals:
+                raise
+            return False
+        return True
+
+    with ThreadPoolExecutor(at_once) as pool:
+        return sum(pool.map(race, range(at_once)))
+
+
+@pytest.mark.usefixtures("quick_switches")
+def test_of_conditional_writes_that_race_exactly_one_wins(region: Region) -> None:
+    dynamodb, s3 = region.client("dynamodb"), region.client("s3")
+    dynamodb.create_table(
+        TableName="locks",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    s3.create_bucket(Bucket="marks", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    for turn in range(ROUNDS):
+
+        def lock(number: int, key: str = f"lock{turn}") -> object:
+            return dynamodb.update_item(
+                TableName="locks",
+                Key={"pk": {"S": key}},
+                UpdateExpression="SET #o = :me",
+                ConditionExpression="attribute_not_exists(#o)",
+                ExpressionAttributeNames={"#o": "owner"},
+                ExpressionAttributeValues={":me": {"N": str(number)}},
+            )
+
+        def commit(number: int, key: str = f"mark{turn}") -> object:
+            return s3.put_object(Bucket="marks", Key=key, Body=str(number).encode(), IfNoneMatch="*")
+
+        assert (_won(lock), _won(commit)) == (1, 1), f"turn {turn}"
 
 
 def test_a_fault_can_linger(region: Region) -> None:
