@@ -28,7 +28,7 @@ def layer(tmp_path: Path) -> Path:
 @pytest.fixture
 def pace() -> Pace:
     """A test of another pace has a parameter of this name."""
-    return Pace(wait_scale=0.01)
+    return Pace(wait_scale=0.01, stopping_s=0.05)
 
 
 @pytest.fixture
