@@ -33,6 +33,8 @@ class Agent:
 
     online: bool = True
     """Nobody has taken it down on a node that works."""
+    hears: bool = True
+    """It picks up commands; one that does not still looks connected, and its commands wait."""
     version: str = AGENT_VERSION
     slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WORKERS_PER_NODE))
     boots: int = 0
@@ -63,6 +65,11 @@ class Agent:
     def connected(self) -> bool:
         """It answers."""
         return self.online and self.up_at is not None and time.monotonic() >= self.up_at
+
+    @property
+    def listens(self) -> bool:
+        """A command sent now reaches it."""
+        return self.connected and self.hears
 
     @property
     def seems_online(self) -> bool:
@@ -206,13 +213,13 @@ class Commands:
         with self._lock:
             delay = self._pace.ssm_delivery_s + self._jitter.random() * self._pace.ssm_jitter_s
         self._stopped.wait(delay)
-        while not agent.connected and time.monotonic() < expires and not invocation.ended:
+        while not agent.listens and time.monotonic() < expires and not invocation.ended:
             if self._stopped.wait(POLL_S):
                 return
         invocation.enter("InProgress")
         got = agent.slots.acquire(timeout=max(0.0, expires - time.monotonic()))
         try:
-            if not got or not agent.connected:
+            if not got or not agent.listens:
                 invocation.enter("TimedOut", "DeliveryTimedOut")
             elif not self._stopped.is_set() and not invocation.ended and not self._run(invocation, agent):
                 self._stopped.wait(max(0.0, expires - time.monotonic()))

@@ -178,10 +178,10 @@ class Region:
         """Launch an instance through the public API; `details` are the other fields of `nodes.NodeSpec`."""
         return nodes.launch(self, nodes.NodeSpec(name=name, private_ip=private_ip, **details))
 
-    def set_agent(self, instance_id: str, *, online: bool, version: str | None = None) -> None:
-        """Say whether a node's SSM agent is reachable, and which version it is."""
+    def set_agent(self, instance_id: str, *, online: bool, hears: bool = True, version: str | None = None) -> None:
+        """Say whether a node's SSM agent is reachable, whether it then picks up commands, and which version it is."""
         agent = self.commands.agent(instance_id)
-        agent.online, agent.version = online, version or agent.version
+        agent.online, agent.hears, agent.version = online, hears, version or agent.version
 
     def power_loss(self, instance_id: str) -> None:
         """The host under an instance dies: no process, agent or instance store is left, yet it is ``running``."""

@@ -29,9 +29,9 @@ def _break_a_member(run: Run, _call: ApiCall) -> None:
 
 
 def _silence(run: Run, _call: ApiCall) -> None:
-    """The command is accepted, and the second node's agent loses its connection until it alone is told to resume."""
+    """The second node's agent picks nothing up any more, though it looks connected, until it alone is told to resume."""
     region, second = run.estate.region, run.cluster.ids[1]
-    region.set_agent(second, online=False)
+    region.set_agent(second, online=True, hears=False)
 
     def come_back(call: ApiCall) -> None:
         if call.action == "SendCommand" and call.params["InstanceIds"] == [second]:
@@ -84,7 +84,7 @@ SURVIVED = {
     ),
 }
 LOST_STOP = _answer_lost("StopWrites", "SendCommand", request={})
-SILENT = Case(state="StopWrites", action="SendCommand", about="stop-writes", act=_silence, effective=True)
+SILENT = Case(state="StopWrites", action="SendCommand", about="stop-writes", act=_silence)
 DEGRADED = Case(state="nobody", action="", act=DENIED, request={"shortfall": "degrade"})
 TOLD = {
     "cut": ("NotReadyError", "cut_failed: "),

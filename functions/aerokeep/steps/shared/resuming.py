@@ -12,6 +12,7 @@ from aerokeep.steps.step import Clock, logger
 
 POLL_S = 0.5
 ASK_AGAIN_S = 2.0
+ANSWER_S = 10
 PATIENCE_S = 30
 LET_GO = frozenset({"resumed", "lease_ended", "never_armed"})
 
@@ -50,7 +51,8 @@ def resume_writes(
     while waiting and clock() < until:
         parameters = {"Run": request.run_id, "Tombstone": "yes" if tombstone else "no"}
         commands, reached = hosts.send_where_heard("resume-writes", waiting, parameters)
-        replies = _wait(commands, reached, hosts, clock, until=until)
+        # A command may be lost, or stuck behind others on a node: whoever is not heard by then is asked once more.
+        replies = _wait(commands, reached, hosts, clock, until=min(until, clock() + timedelta(seconds=ANSWER_S)))
         answers |= replies
         waiting -= {i for i, reply in replies.items() if reply.body.get("state") in LET_GO}
         if waiting:
