@@ -13,8 +13,9 @@ from botocore.parsers import ResponseParserError
 
 from sandbox.region import Region, hooks
 from sandbox.region.hooks.hook import Hook
-from tests.workflow.region import ec2_hook_needs
+from tests.workflow.region import hook_needs_instances, hook_needs_storage
 from tests.workflow.region.folder_plane import FolderPlane
+from tests.workflow.region.hook_questions import node_of
 from tests.workflow.region.sample_template import storage, workflow
 from tests.workflow.region.shapes import a_document, a_function, a_machine, eventually, finished
 
@@ -209,7 +210,8 @@ def _pages(region: Region) -> bool:
 
 
 NEEDED: dict[str, Right] = {
-    **ec2_hook_needs.NEEDED,
+    **hook_needs_instances.NEEDED,
+    **hook_needs_storage.NEEDED,
     f"{ASL}jsonata.jsonata:_eval_jsonata": lambda region: _output(region, "1 + 1") == 2,
     f"{ASL}eval.variable_store:encode_jsonata_variable_declarations": lambda region: (
         _kept_variable(region) == 'a "b"\\'
@@ -252,8 +254,8 @@ NEEDED: dict[str, Right] = {
 @pytest.mark.parametrize("target", NEEDED)
 def test_a_hook_is_still_needed(region: Region, target: str) -> None:
     right = NEEDED[target]
-    if target in ec2_hook_needs.NEEDED:
-        ec2_hook_needs.node_of(region)
+    if target in {**hook_needs_instances.NEEDED, **hook_needs_storage.NEEDED}:
+        node_of(region)  # before moto has its own way
     with hooks.lifted(target):
         assert not _is(right, region)
     assert right(region)

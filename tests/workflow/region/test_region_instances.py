@@ -1,10 +1,13 @@
 """Instances pass through their power states, and leave behind what their attributes say."""
 
 import base64
+import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from sandbox.region import Node, Pace, Region, VolumeSpec
+from sandbox.region.invocations import kill_group
 from tests.workflow.region.ec2_shapes import (
     a_launch,
     becomes,
@@ -19,7 +22,7 @@ from tests.workflow.region.ec2_shapes import (
     volume,
 )
 from tests.workflow.region.folder_plane import FolderPlane
-from tests.workflow.region.shapes import eventually
+from tests.workflow.region.shapes import a_document, eventually
 
 
 @pytest.fixture
@@ -214,3 +217,23 @@ class TestForgetting:
         becomes(region, instance_id, "terminated")
         assert eventually(lambda: instance_id not in [i.id for i in region.ec2.all_instances()])
         refused(region, "InvalidInstanceID.NotFound", "describe_instances", InstanceIds=[instance_id])
+
+
+def test_a_command_on_a_node_that_loses_its_power_is_never_heard_of_again(region: Region, node: Node) -> None:
+    ssm, seen = region.client("ssm"), region.plane.workdir / "began"
+    document = json.dumps(a_document(f"touch {seen}; exec sleep 30"))
+    ssm.create_document(Content=document, Name="long", DocumentType="Command", DocumentFormat="JSON")
+    sent = ssm.send_command(DocumentName="long", InstanceIds=[node.instance_id])["Command"]["CommandId"]
+    assert eventually(seen.exists)
+    region.power_loss(node.instance_id)
+    process = region.commands.find(sent)[0].invocations[node.instance_id].process
+    assert process is not None
+    kill_group(process)  # as the end of its node does
+
+    def ended() -> bool:
+        told = ssm.get_command_invocation(CommandId=sent, InstanceId=node.instance_id)
+        return bool(told["Status"] != "InProgress")
+
+    assert not eventually(ended, within_s=0.4)
+    with pytest.raises(ClientError, match="InvalidInstanceId"):
+        ssm.send_command(DocumentName="long", InstanceIds=[node.instance_id])
