@@ -29,7 +29,7 @@ def _break_a_member(run: Run, _call: ApiCall) -> None:
 
 
 def _silence(run: Run, _call: ApiCall) -> None:
-    """The second node's agent picks nothing up any more, though it looks connected, until it alone is told to resume."""
+    """The second node's agent picks nothing up, though it looks connected, until it alone is told to resume."""
     region, second = run.estate.region, run.cluster.ids[1]
     region.set_agent(second, online=True, hears=False)
 
