@@ -82,8 +82,8 @@ class WriteStop(Section):
     """How long writers may have to wait, and how far ahead the hosts are armed (design §4)."""
 
     lead_s: int = Field(default=60, ge=5, le=120)
-    lease_s: int = Field(default=20, ge=2, le=60)
-    budget_s: int = Field(default=10, ge=1, le=60)
+    lease_s: int = Field(default=20, ge=3, le=60)
+    budget_s: int = Field(default=10, ge=2, le=60)
 
     @model_validator(mode="after")
     def _budget_ends_before_the_lease(self) -> Self:

@@ -79,9 +79,8 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
 
 def _introduce(screen: Screen, plane: DataPlane) -> None:
     screen.heading(f"sandbox in {plane.mode} mode")
-    if plane.mode == "directory":
-        for missing in probe().missing:
-            screen.say(f"  missing here: {missing}")
+    for missing in probe().missing:
+        screen.say(f"  missing here: {missing}")
     for shortcoming in plane.shortcomings:
         screen.say(f"  this mode cannot show: {shortcoming}")
 

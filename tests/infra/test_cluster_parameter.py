@@ -4,6 +4,7 @@ import json
 
 import pytest
 from aerokeep.model.cluster import LONGEST_LEAD_S, LONGEST_LEASE_S, ClusterConfig, ClusterName
+from aerokeep.model.cluster import WriteStop as LambdasWriteStop
 from pydantic import TypeAdapter, ValidationError
 
 from infra.config import Cluster, WriteStop
@@ -44,9 +45,21 @@ def test_both_sides_agree_on_what_is_said_when_nothing_is_said() -> None:
 
 def test_the_synth_refuses_what_the_lambdas_would_refuse() -> None:
     for field, longest in (("lead_s", LONGEST_LEAD_S), ("lease_s", LONGEST_LEASE_S)):
-        WriteStop.model_validate({"budget_s": 1, field: longest})
+        WriteStop.model_validate({"budget_s": 2, field: longest})
         with pytest.raises(ValidationError):
-            WriteStop.model_validate({"budget_s": 1, field: longest + 1})
+            WriteStop.model_validate({"budget_s": 2, field: longest + 1})
+
+
+@pytest.mark.parametrize("field", ["lead_s", "lease_s", "budget_s"])
+def test_no_write_stop_passes_the_synth_and_fails_the_run(field: str) -> None:
+    rest = {"lead_s": 60, "lease_s": 60, "budget_s": 2}
+    for seconds in range(130):
+        wanted = {**rest, field: seconds}
+        try:
+            WriteStop.model_validate(wanted)
+        except ValidationError:
+            continue
+        LambdasWriteStop.model_validate(wanted)
 
 
 @pytest.mark.parametrize("name", ["a", "orders-eu", "a" * 40])

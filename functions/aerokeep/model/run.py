@@ -1,9 +1,8 @@
 """One run of a journey: who asked, under which lock, and what it makes."""
 
 import json
-import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import StringConstraints
 
@@ -12,7 +11,6 @@ from aerokeep.model.consistency import Consistency, Shortfall
 from aerokeep.model.wire import Instant, Wire
 
 PointId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}-\d{8}T\d{6}Z$")]
-_POINT_ID = re.compile(r"^(?P<cluster>[a-z][a-z0-9-]{0,39})-(?P<at>\d{8}T\d{6}Z)$")
 
 
 class BackupRequest(Wire):
@@ -65,19 +63,6 @@ class Failure(Wire):
         return f"{self.Error}: {self.message}"
 
 
-class ExecutionRef(Wire):
-    """What the first and the last state know: the raw input and the execution they belong to."""
-
-    request: dict[str, Any]
-    execution: str
-
-
 def point_id(cluster: str, at: datetime) -> str:
     """``<cluster>-<UTC yyyymmddThhmmssZ>``: sortable, and the same for the same scheduled time."""
     return f"{cluster}-{at:%Y%m%dT%H%M%SZ}"
-
-
-def point_time(point: str) -> str | None:
-    """The time part of a point id, or None for something that is no point id."""
-    found = _POINT_ID.match(point)
-    return found["at"] if found else None
