@@ -25,6 +25,21 @@ class Problem(HostWire):
     path: str | None = None
 
 
+class Header(HostWire):
+    """The header of one device or file, read from the path itself (aerospike.md §D2)."""
+
+    version: int
+    namespace: str
+    n_devices: int
+    """How many devices the set had when it was written."""
+    random: str
+    """16 hex digits: the same on all devices of the set, and new at every start of asd."""
+    device_id: int
+    write_block_size_bytes: int
+    trusted: bool
+    """Set at the end of a clean shutdown only."""
+
+
 class StoragePath(HostWire):
     """One file or device of a namespace, mapped down to its EBS volume."""
 
@@ -38,6 +53,12 @@ class StoragePath(HostWire):
     device: str | None = None
     volume_id: str | None = None
     instance_store: bool = False
+    fs_type: str | None = None
+    """Of the filesystem that a file lies on, with its mount options; None for raw devices."""
+    mount_options: str | None = None
+    header: Header | None = None
+    header_problem: str | None = None
+    """Why there is no header, ``code: detail``."""
     problem: Problem | None = None
 
 
@@ -48,6 +69,7 @@ class Namespace(HostWire):
     storage: str
     persisted: bool
     replication_factor: int
+    rack_id: int = 0
     strong_consistency: bool = False
     commit_to_device: bool = False
     flush_max_ms: int | None = None
@@ -66,6 +88,17 @@ class Namespace(HostWire):
         return shadows or self.paths
 
 
+class Unit(HostWire):
+    """What systemd says of ``aerospike.service``."""
+
+    active: str
+    """``active``, ``activating``, ``inactive``, ``failed`` …"""
+    masked: bool
+    first_start: bool
+    """A drop-in names the conf with the first-start settings."""
+    enabled: bool = False
+
+
 class Asd(HostWire):
     """The Aerospike server on the host."""
 
@@ -82,6 +115,7 @@ class Asd(HostWire):
     peers: tuple[str, ...] = ()
     migrations_remaining: int = 0
     security_enabled: bool = False
+    unit: Unit | None = None
 
 
 class Host(HostWire):
