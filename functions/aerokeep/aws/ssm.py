@@ -54,6 +54,13 @@ class Configurations:
                 ) from error
         return ClusterConfig.model_validate_json(str(reply["Parameter"].get("Value")))
 
+    def names(self) -> list[str]:
+        """The clusters that were deployed, in order."""
+        with translated("GetParametersByPath"):
+            pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._prefix)
+            found = [str(parameter.get("Name")) for page in pages for parameter in page["Parameters"]]
+        return sorted(name.removeprefix(f"{self._prefix}/") for name in found)
+
 
 class CommandState(StrEnum):
     """What became of a command on one host."""
