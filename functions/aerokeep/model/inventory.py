@@ -49,6 +49,13 @@ class InventoryDevice(Wire):
     volume_id: str | None = None
     """None for instance store: it comes back empty."""
     header: Header | None = None
+    size_bytes: int | None = None
+    """As the host measured it: a shadow must not be smaller than the device that it shadows (aerospike.md §D3)."""
+
+    @property
+    def saved(self) -> bool:
+        """Whether it is on EBS, so that a snapshot can hold it."""
+        return self.volume_id is not None
 
 
 class NodeInventory(Wire):
@@ -88,6 +95,11 @@ class NodeInventory(Wire):
     def data_volumes(self) -> tuple[InventoryVolume, ...]:
         """The volumes that outlive the instance: every one but its boot volume."""
         return tuple(volume for volume in self.volumes if not volume.root)
+
+    def saved_devices(self, namespace: str) -> tuple[InventoryDevice, ...]:
+        """The persistence set of a namespace: its shadows where there are any, else all of its devices."""
+        ours = tuple(device for device in self.devices if device.namespace == namespace)
+        return tuple(device for device in ours if device.role == "shadow") or ours
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -53,6 +53,7 @@ class StoragePath(HostWire):
     device: str | None = None
     volume_id: str | None = None
     instance_store: bool = False
+    size_bytes: int | None = None
     fs_type: str | None = None
     """Of the filesystem that a file lies on, with its mount options; None for raw devices."""
     mount_options: str | None = None
