@@ -1,9 +1,10 @@
 """The journeys that are deployed, each with the table of its steps."""
 
 from infra.backup_steps import BACKUP
+from infra.restore_steps import RESTORE
 from infra.step import Step
 
-JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP}
+JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP, "restore": RESTORE}
 
 
 def construct_id(journey: str) -> str:
