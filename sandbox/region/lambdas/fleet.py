@@ -67,6 +67,7 @@ class Fleet:
         self._lock = threading.Lock()
         self._idle: dict[Deployed, list[Instance]] = {}
         self._all: set[int] = set()
+        self._at_work: dict[int, str] = {}
         self._code_dirs: dict[str, Path] = {}
         self._folder = folder
         self._zygote: subprocess.Popen[bytes] | None = None
@@ -110,6 +111,17 @@ class Fleet:
         paths = sorted((self._folder / "logs").glob(f"{function_name}/*.log"), key=lambda p: p.stat().st_ctime_ns)
         return "".join(path.read_text(errors="replace") for path in paths)
 
+    def kill(self, function_name: str) -> int:
+        """Kill the function's instances that are at work right now, as a crash would; → how many there were.
+
+        Their invocations end as ``Runtime.ExitError``.
+        """
+        with self._lock:
+            doomed = [pid for pid, name in self._at_work.items() if name == function_name]
+            for pid in doomed:
+                _kill(pid)
+        return len(doomed)
+
     def invoke(self, function: Deployed, event: object) -> Outcome:
         """Run one event to its end, its timeout, or the death of its process."""
         instance = self._take(function)
@@ -137,19 +149,23 @@ class Fleet:
     def _take(self, function: Deployed) -> Instance:
         with self._lock:
             idle = self._idle.get(function)
-            if idle:
-                return idle.pop()
-        return self._fork(function)
+            instance = idle.pop() if idle else None
+        instance = instance or self._fork(function)
+        with self._lock:
+            self._at_work[instance.pid] = function.name
+        return instance
 
     def _put_back(self, function: Deployed, instance: Instance) -> None:
         instance.link.settimeout(None)
         with self._lock:
+            self._at_work.pop(instance.pid, None)
             self._idle.setdefault(function, []).append(instance)
 
     def _discard(self, instance: Instance) -> None:
         _kill(instance.pid)
         instance.link.close()
         with self._lock:
+            self._at_work.pop(instance.pid, None)
             self._all.discard(instance.pid)
 
     def _fork(self, function: Deployed) -> Instance:
