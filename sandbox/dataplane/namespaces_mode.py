@@ -245,10 +245,10 @@ class NamespacesPlane(node_programs.NodeServices):
             return f"/dev/{kernel_name}"
 
     def detach(self, volume_id: str) -> None:
-        """Detach a volume; what is mounted from it is unmounted first.
+        """Detach a volume.
 
         Raises:
-            DataPlaneError: it is the root volume, or its filesystem is in use.
+            DataPlaneError: it is the root volume, or it is mounted: EC2 waits until the guest has unmounted it.
 
         """
         with self._lock:
@@ -259,8 +259,8 @@ class NamespacesPlane(node_programs.NodeServices):
             kernel_name = attached.kernel_names[attached.volumes[volume_id]]
             if kernel_name == ROOT_DEVICE:
                 raise DataPlaneError(f"root_in_use: {volume_id} is the root of {volume.instance_id}: remove the node")
-            for mount_point in reversed(node.mounted_at(kernel_name)):
-                run(node.enter(["umount", mount_point]))
+            if mounted := node.mounted_at(kernel_name):
+                raise DataPlaneError(f"volume_mounted: {volume_id} is mounted at {', '.join(mounted)}")
             self._store.move_out(volume, node.backing)
             node.unplug(kernel_name)
             del attached.kernel_names[attached.volumes.pop(volume_id)]

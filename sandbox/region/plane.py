@@ -71,3 +71,14 @@ class AnsweringPlane(Protocol):
 
     def run_document(self, instance_id: str, document: str, environment: Mapping[str, str]) -> tuple[int, str]:
         """Run a document on the node; → exit code and stdout."""
+
+
+@runtime_checkable
+class ServicePlane(Protocol):
+    """A plane whose nodes have services of their own."""
+
+    def boot(self, instance_id: str) -> None:
+        """Start the services that are enabled and not masked."""
+
+    def shut_down(self, instance_id: str) -> None:
+        """End all services, as a shutdown does."""
