@@ -31,5 +31,5 @@ def build_app(
     documents = DocumentsStack(app, "AerokeepDocuments", documents=products.documents, env=env)
     workflow = WorkflowStack(app, "AerokeepWorkflow", config=config, products=products, storage=storage, env=env)
     workflow.add_stack_dependency(documents)  # its roles and steps name the documents
-    TriggerStack(app, "AerokeepTrigger", config=config, key=storage.key, machines={"backup": workflow.backup}, env=env)
+    TriggerStack(app, "AerokeepTrigger", config=config, key=storage.key, machines=workflow.machines, env=env)
     return app

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.acknowledge import acknowledge
 from infra.grants import Estate, StepGrants
+from infra.journeys import package_of
 from infra.names import DOCUMENT_PREFIX, PARAMETERS
 from infra.step import Step
 
@@ -29,7 +30,7 @@ class Package:
 
 def module_of(journey: str, state: str) -> str:
     """Name the step module of a state: ``backup``, ``StopWrites`` → ``aerokeep.steps.backup.stop_writes``."""
-    return f"aerokeep.steps.{journey}.{re.sub(r'(?<!^)(?=[A-Z])', '_', state).lower()}"
+    return f"aerokeep.steps.{package_of(journey)}.{re.sub(r'(?<!^)(?=[A-Z])', '_', state).lower()}"
 
 
 class StepFunction(Construct):

@@ -1,4 +1,4 @@
-"""Stack of what a backup does: a Lambda per step, and the state machine that calls them."""
+"""Stack of what the journeys do: a Lambda per step, and the state machines that call them."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.acknowledge import acknowledge
-from infra.backup_steps import BACKUP
 from infra.build_products import BuildProducts
 from infra.config import Config
 from infra.grants import Estate
+from infra.journeys import JOURNEYS, construct_id
 from infra.names import PREFIX
 from infra.step import Step
 from infra.step_function import ARCHITECTURE, LOGS_KEPT, RUNTIME, Package, StepFunction
@@ -51,18 +51,21 @@ class WorkflowStack(cdk.Stack):
                 compatible_architectures=[ARCHITECTURE],
             ),
         )
-        self.backup = self._journey("backup", BACKUP)
+        self.machines = {name: self._journey(name, steps) for name, steps in JOURNEYS.items()}
+        """By the journey's name."""
 
     def _journey(self, name: str, steps: tuple[Step, ...]) -> sfn.StateMachine:
+        # Two journeys may have states of one name, such as AcquireLock: each has a scope of its own.
+        scope = Construct(self, construct_id(name))
         functions = {
-            step.state: StepFunction(self, step, journey=name, package=self._package, estate=self._estate).function
+            step.state: StepFunction(scope, step, journey=name, package=self._package, estate=self._estate).function
             for step in steps
         }
         arns = {state: function.function_arn for state, function in functions.items()}
         definition = (self._products.state_machines / f"{name}.asl.json").read_text(encoding="utf-8")
         machine = sfn.StateMachine(
-            self,
-            name.capitalize(),
+            scope,
+            "Machine",
             state_machine_name=f"{PREFIX}-{name}",
             state_machine_type=sfn.StateMachineType.STANDARD,
             definition_body=sfn.DefinitionBody.from_string(definition),
@@ -70,8 +73,8 @@ class WorkflowStack(cdk.Stack):
             tracing_enabled=True,
             logs=sfn.LogOptions(
                 destination=logs.LogGroup(
-                    self,
-                    f"{name.capitalize()}Logs",
+                    scope,
+                    "MachineLogs",
                     # The prefix keeps CloudWatch from adding each group to a resource policy of limited size.
                     log_group_name=f"/aws/vendedlogs/states/{PREFIX}-{name}",
                     retention=LOGS_KEPT,
@@ -89,5 +92,5 @@ class WorkflowStack(cdk.Stack):
             ["AwsSolutions-IAM5[Resource::*]"],
             reason="Log delivery and X-Ray, as CDK writes them: neither has a resource in IAM.",
         )
-        cdk.CfnOutput(self, f"{name.capitalize()}MachineArn", value=machine.state_machine_arn)
+        cdk.CfnOutput(self, f"{construct_id(name)}MachineArn", value=machine.state_machine_arn)
         return machine

@@ -15,7 +15,8 @@ SDK = re.compile(r"arn:aws:states:::aws-sdk:(?P<service>\w+):(?P<action>\w+)(?:\
 SDK_SERVICES = {"sfn": "stepfunctions", "cloudwatchlogs": "logs", "eventbridge": "events"}
 RETRIED = {"TransientError", "Lambda.ServiceException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"}
 NEVER_RETRIED = {"StopWrites", "CutSnapshots"}
-CLEANS_UP = "AbandonPoint"
+CLEAN_UPS = {"AbandonPoint", "RollBack", "HaltRestore", "HaltReplacement"}
+"""Where failures lead: each ends, by itself or by the next one, in the Fail that keeps the first error."""
 
 
 def states(definition: Mapping[str, Any]) -> Iterator[tuple[str, State]]:
@@ -72,21 +73,36 @@ def retry_findings(definition: Mapping[str, Any]) -> list[str]:
 
 
 def catch_findings(definition: Mapping[str, Any]) -> list[str]:
-    """Every failure leads into the one clean-up, and the clean-up into the Fail that keeps the first error."""
+    """Every failure leads into a clean-up, and every way out of a clean-up into a Fail that keeps the first error."""
     findings = []
     for name, state in states(definition):
-        if state["Type"] not in {"Task", "Parallel", "Map"}:
-            continue
-        catches = [(catch["ErrorEquals"], catch["Next"]) for catch in state.get("Catch", ())]
-        if name == CLEANS_UP:
-            ends = {definition["States"][after]["Type"] for _, after in catches}
-            if ends != {"Fail"} or definition["States"][state["Next"]]["Type"] != "Fail":
+        if name in CLEAN_UPS:
+            ends = {definition["States"][end]["Type"] for end in _ends(definition, name)}
+            if ends != {"Fail"}:
                 findings.append(f"{name}: ends elsewhere than in a Fail")
-        elif catches != [(["States.ALL"], CLEANS_UP)]:
-            findings.append(f"{name}: Catch is {catches}, not States.ALL → {CLEANS_UP}")
-        elif "failure" not in state["Catch"][0].get("Assign", {}):
-            findings.append(f"{name}: Catch does not keep the error in $failure")
+        elif state["Type"] in {"Task", "Parallel", "Map"}:
+            catches = [(catch["ErrorEquals"], catch["Next"] in CLEAN_UPS) for catch in state.get("Catch", ())]
+            if catches != [(["States.ALL"], True)]:
+                findings.append(f"{name}: Catch is {state.get('Catch')}, not States.ALL → a clean-up")
+            elif "failure" not in state["Catch"][0].get("Assign", {}):
+                findings.append(f"{name}: Catch does not keep the error in $failure")
     return findings
+
+
+def _ends(definition: Mapping[str, Any], start: str) -> set[str]:
+    """The states without a successor that can be reached from one."""
+    seen, open_ = set(), [start]
+    while open_:
+        name = open_.pop()
+        if name not in seen:
+            seen.add(name)
+            open_ += _successors(definition["States"][name])
+    return {name for name in seen if not _successors(definition["States"][name])}
+
+
+def _successors(state: State) -> list[str]:
+    rules = (*state.get("Catch", ()), *state.get("Choices", ()))
+    return [rule["Next"] for rule in rules] + [state[key] for key in ("Next", "Default") if key in state]
 
 
 def error_names(definition: Mapping[str, Any]) -> set[str]:

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from infra.journeys import construct_id
+
 STACKS = ("AerokeepStorage", "AerokeepDocuments", "AerokeepWorkflow", "AerokeepTrigger")
 Resource = dict[str, Any]
 
@@ -32,12 +34,20 @@ class Synthesis:
         return found
 
     @cached_property
-    def step_functions(self) -> dict[str, Resource]:
-        """Each Lambda by the state that runs it, as the state machine's substitutions tell."""
+    def machines(self) -> dict[str, Resource]:
+        """Each state machine by its journey."""
+        found = self.resources("AerokeepWorkflow", "AWS::StepFunctions::StateMachine").values()
+        return {machine["Properties"]["StateMachineName"].removeprefix("aerokeep-"): machine for machine in found}
+
+    def step_functions(self, journey: str) -> dict[str, Resource]:
+        """Each Lambda of a journey by the state that runs it, as the state machine's substitutions tell."""
         functions = self.resources("AerokeepWorkflow", "AWS::Lambda::Function")
-        machine = self.only("AerokeepWorkflow", "AWS::StepFunctions::StateMachine")
-        substitutions = machine["Properties"]["DefinitionSubstitutions"]
+        substitutions = self.machines[journey]["Properties"]["DefinitionSubstitutions"]
         return {state: functions[target["Fn::GetAtt"][0]] for state, target in substitutions.items()}
+
+    def role_of(self, journey: str, state: str) -> list[dict[str, Any]]:
+        """The policy statements of a step's role."""
+        return self.statements("AerokeepWorkflow", f"{construct_id(journey)}{state}RoleDefaultPolicy")
 
     def statements(self, stack: str, name_starts: str) -> list[dict[str, Any]]:
         """The statements of the role policy whose logical id starts so, actions and resources as lists of text."""

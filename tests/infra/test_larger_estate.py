@@ -14,7 +14,7 @@ CLUSTERS = {
         "users": {"tag": {"key": "role", "value": "users"}},
     },
 }
-TRIGGER, WORKFLOW = "AerokeepTrigger", "AerokeepWorkflow"
+TRIGGER = "AerokeepTrigger"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_every_address_is_subscribed_to_failures(larger: Synthesis) -> None:
 
 
 def test_instances_of_either_tag_may_be_reached_and_no_others(larger: Synthesis) -> None:
-    statements = larger.statements(WORKFLOW, "CutSnapshotsRoleDefaultPolicy")
+    statements = larger.role_of("backup", "CutSnapshots")
     on_instances = [s["Condition"] for s in statements if ":instance/*" in s["Resource"][0]]
     assert on_instances == [
         {"StringEquals": {"aws:ResourceTag/db": ["orders"]}},
@@ -55,7 +55,7 @@ def test_instances_of_either_tag_may_be_reached_and_no_others(larger: Synthesis)
 def test_arns_name_the_account_and_region_that_were_given(larger: Synthesis) -> None:
     (parameters,) = [
         resource
-        for statement in larger.statements(WORKFLOW, "AcquireLockRoleDefaultPolicy")
+        for statement in larger.role_of("backup", "AcquireLock")
         for resource in statement["Resource"]
         if ":parameter/" in resource
     ]

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from infra.backup_steps import BACKUP
 from infra.config import Config
 from infra.grants import instance_conditions
-from tests.infra.synthesis import Synthesis
+from infra.journeys import JOURNEYS, construct_id
+from tests.infra.synthesis import Synthesis, spelt
 
 LOGS_AND_TRACES = {
     "logs:CreateLogStream logs",
@@ -35,7 +35,7 @@ def verbs(*names: str) -> set[str]:
 CUT = {"ec2:CreateSnapshots instance/*", "ec2:CreateSnapshots volume/*", "ec2:CreateSnapshots snapshot/*"}
 FIND = {"ec2:DescribeInstances *", "ec2:DescribeVolumes *", "ssm:DescribeInstanceInformation *"}
 
-PERMISSIONS: dict[str, set[str]] = {
+BACKUP: dict[str, set[str]] = {
     "AcquireLock": {"ssm:GetParameter parameter/aerokeep/clusters/*"} | GET | PUT | UPDATE | WRITE_RUNS,
     "DiscoverCluster": FIND | verbs("survey") | GET | BULK,
     "PlanBackup": BULK,
@@ -70,7 +70,37 @@ UNSCOPED = {
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 }
-STATES = [step.state for step in BACKUP]
+LOOK = verbs("health") | BULK
+CREATE_VOLUMES = {"ec2:CreateVolume volume/*", "ec2:CreateVolume snapshot/*", "ec2:CreateTags volume/*"}
+MOVE_VOLUMES = {f"ec2:{act}Volume {on}/*" for act in ("Attach", "Detach") for on in ("instance", "volume")}
+VOLUMES = {"ec2:DescribeVolumes *"}
+
+RESTORE: dict[str, set[str]] = {
+    "AcquireLock": {"ssm:GetParameter parameter/aerokeep/clusters/*"} | GET | UPDATE | BULK,
+    "SurveyCluster": FIND | verbs("survey") | BULK,
+    "PlanRestore": SNAPSHOTS | VOLUMES | BULK | READ_POINTS,
+    "RelaunchNodes": BULK,
+    "FenceCluster": verbs("stop") | GET | BULK,
+    "CreateVolumes": CREATE_VOLUMES | VOLUMES | GET | BULK,
+    "SwapVolumes": {"ec2:CreateTags volume/*"} | MOVE_VOLUMES | VOLUMES | GET | BULK,
+    "StageNodes": verbs("stage") | GET | BULK | READ_POINTS,
+    "StartCluster": verbs("start") | GET | BULK,
+    "CheckCluster": LOOK,
+    "OpenWrites": verbs("open-writes") | GET | BULK,
+    "VerifyRestore": LOOK,
+    "ReleaseLock": UPDATE | READ_RUNS,
+    "RollBack": verbs("stop", "stage", "start")
+    | {"ec2:CreateTags volume/*", "ec2:DeleteTags volume/*"}
+    | MOVE_VOLUMES
+    | VOLUMES
+    | GET
+    | UPDATE
+    | BULK,
+    "HaltRestore": GET | UPDATE,
+}
+PERMISSIONS = {"backup": BACKUP, "restore": RESTORE}
+STEPS = [(journey, step.state) for journey, steps in JOURNEYS.items() for step in steps]
+every_step = pytest.mark.parametrize(("journey", "state"), STEPS)
 
 
 def brief(resource: str) -> str:
@@ -84,16 +114,16 @@ def brief(resource: str) -> str:
     return re.sub(r"<AWS::\w+>", "", resource).split(":", 5)[5] if resource.startswith("arn:") else resource
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_a_role_may_do_what_its_step_does_and_nothing_more(synthesis: Synthesis, state: str) -> None:
-    statements = synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy")
+@every_step
+def test_a_role_may_do_what_its_step_does_and_nothing_more(synthesis: Synthesis, journey: str, state: str) -> None:
+    statements = synthesis.role_of(journey, state)
     granted = {f"{action} {brief(r)}" for s in statements for action in s["Action"] for r in s["Resource"]}
-    assert granted == PERMISSIONS[state] | LOGS_AND_TRACES
+    assert granted == PERMISSIONS[journey][state] | LOGS_AND_TRACES
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_only_what_cannot_be_scoped_is_granted_on_everything(synthesis: Synthesis, state: str) -> None:
-    for statement in synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy"):
+@every_step
+def test_only_what_cannot_be_scoped_is_granted_on_everything(synthesis: Synthesis, journey: str, state: str) -> None:
+    for statement in synthesis.role_of(journey, state):
         assert statement["Effect"] == "Allow"
         assert not any("*" in action for action in statement["Action"])
         if "*" in statement["Resource"]:
@@ -114,9 +144,9 @@ def test_what_works_on_instances_and_snapshots_works_on_ours_only(synthesis: Syn
         "ec2:DeleteSnapshot snapshot/*": of_a_run,
     }
     seen = set()
-    for state in STATES:
+    for state in BACKUP:
         tagging = {"ec2:CreateTags snapshot/*": at_creation if state == "CutSnapshots" else of_a_run}
-        for statement in synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy"):
+        for statement in synthesis.role_of("backup", state):
             (action, *_), (resource, *_) = statement["Action"], map(brief, statement["Resource"])
             if resource.startswith(("instance/", "volume/", "snapshot/")):
                 seen.add(f"{action} {resource}")
@@ -127,8 +157,8 @@ def test_what_works_on_instances_and_snapshots_works_on_ours_only(synthesis: Syn
 def test_snapshot_arns_name_no_account_as_those_of_ec2_do(synthesis: Synthesis) -> None:
     resources = {
         resource
-        for state in STATES
-        for statement in synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy")
+        for journey, state in STEPS
+        for statement in synthesis.role_of(journey, state)
         for resource in statement["Resource"]
         if "snapshot/" in resource
     }
@@ -146,11 +176,12 @@ def test_clusters_with_different_tag_keys_need_a_condition_each() -> None:
     ]
 
 
-def test_the_machine_may_call_its_steps_and_no_other_function(synthesis: Synthesis) -> None:
-    statements = synthesis.statements("AerokeepWorkflow", "BackupRoleDefaultPolicy")
+@pytest.mark.parametrize("journey", JOURNEYS)
+def test_a_machine_may_call_its_steps_and_no_other_function(synthesis: Synthesis, journey: str) -> None:
+    statements = synthesis.statements("AerokeepWorkflow", f"{construct_id(journey)}MachineRoleDefaultPolicy")
     (invoke,) = [s for s in statements if "lambda:InvokeFunction" in s["Action"]]
-    functions = synthesis.resources("AerokeepWorkflow", "AWS::Lambda::Function")
-    assert set(invoke["Resource"]) == {f"<{name}.Arn>" for name in functions}
+    substitutions = synthesis.machines[journey]["Properties"]["DefinitionSubstitutions"]
+    assert set(invoke["Resource"]) == {spelt(target) for target in substitutions.values()}
 
 
 def test_the_scheduler_may_start_backups_and_report_what_it_could_not_start(synthesis: Synthesis) -> None:
@@ -166,8 +197,8 @@ def test_every_document_that_a_role_may_run_exists(synthesis: Synthesis) -> None
     }
     named = {
         brief(resource)
-        for state in STATES
-        for statement in synthesis.statements("AerokeepWorkflow", f"{state}RoleDefaultPolicy")
+        for journey, state in STEPS
+        for statement in synthesis.role_of(journey, state)
         for resource in statement["Resource"]
         if ":document/" in resource
     }

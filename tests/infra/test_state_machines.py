@@ -13,8 +13,8 @@ from aerokeep.model import errors
 from statelint.config import Config as LintConfig
 from statelint.linter import Linter
 
-from infra.backup_steps import BACKUP
 from infra.config import LONGEST_SNAPSHOT_DEADLINE_S
+from infra.journeys import JOURNEYS, construct_id, package_of
 from infra.step_function import module_of
 from tests.infra import asl
 from tests.infra.synthesis import Synthesis
@@ -25,12 +25,19 @@ MACHINES = sorted((ROOT / "statemachines").glob("*.asl.json"))
 FALSE_POSITIVE = re.compile(r"\.Seconds is \"\{%.*%\}\" but should be an Integer")
 
 Definition = dict[str, Any]
+HOLDING = {"backup", "restore", "replace-node"}
+"""Journeys that hold a cluster; the others hold nothing that would have to be let go."""
 every_machine = pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+every_journey = pytest.mark.parametrize("journey", JOURNEYS)
 
 
 def read(path: Path) -> Definition:
     definition: Definition = json.loads(path.read_text(encoding="utf-8"))
     return definition
+
+
+def machine_of(journey: str) -> Definition:
+    return read(ROOT / "statemachines" / f"{journey}.asl.json")
 
 
 def lint(definition: Definition) -> list[str]:
@@ -43,9 +50,8 @@ def backup() -> Definition:
     return read(ROOT / "statemachines" / "backup.asl.json")
 
 
-@pytest.fixture(scope="session")
-def function_timeouts_s(synthesis: Synthesis) -> dict[str, int]:
-    return {state: function["Properties"]["Timeout"] for state, function in synthesis.step_functions.items()}
+def timeouts_s(synthesis: Synthesis, journey: str) -> dict[str, int]:
+    return {state: function["Properties"]["Timeout"] for state, function in synthesis.step_functions(journey).items()}
 
 
 @every_machine
@@ -63,9 +69,9 @@ def test_retries_are_for_what_passes_and_never_in_the_write_stop(path: Path) -> 
     assert asl.retry_findings(read(path)) == []
 
 
-@every_machine
-def test_every_failure_leads_into_the_clean_up(path: Path) -> None:
-    assert asl.catch_findings(read(path)) == []
+@pytest.mark.parametrize("journey", sorted(HOLDING & set(JOURNEYS)))
+def test_every_failure_leads_into_the_clean_up(journey: str) -> None:
+    assert asl.catch_findings(machine_of(journey)) == []
 
 
 @every_machine
@@ -74,23 +80,31 @@ def test_every_error_name_of_ours_is_a_class(path: Path) -> None:
     assert asl.error_names(read(path)) <= classes
 
 
-def test_every_task_outlasts_its_function(backup: Definition, function_timeouts_s: dict[str, int]) -> None:
-    assert asl.timeout_findings(backup, function_timeouts_s) == []
+def test_every_machine_is_deployed_and_every_journey_has_one() -> None:
+    assert {path.name.removesuffix(".asl.json") for path in MACHINES} == set(JOURNEYS)
+
+
+@every_journey
+def test_every_task_outlasts_its_function(synthesis: Synthesis, journey: str) -> None:
+    assert asl.timeout_findings(machine_of(journey), timeouts_s(synthesis, journey)) == []
 
 
 def test_the_machine_outlasts_the_longest_wait_for_snapshots_that_clusters_yaml_allows(backup: Definition) -> None:
     assert backup["TimeoutSeconds"] >= LONGEST_SNAPSHOT_DEADLINE_S + 3600
 
 
-def test_state_module_substitution_and_construct_are_spelt_alike(backup: Definition, synthesis: Synthesis) -> None:
-    declared = {step.state for step in BACKUP}
-    called = {name: state["Arguments"]["FunctionName"] for name, state in asl.lambda_states(backup).items()}
+@every_journey
+def test_state_module_substitution_and_construct_are_spelt_alike(synthesis: Synthesis, journey: str) -> None:
+    declared = {step.state for step in JOURNEYS[journey]}
+    called = {name: s["Arguments"]["FunctionName"] for name, s in asl.lambda_states(machine_of(journey)).items()}
     assert called == {name: f"${{{name}}}" for name in declared}
-    assert set(synthesis.step_functions) == declared
-    modules = {path.stem for path in (ROOT / "functions/aerokeep/steps/backup").glob("*.py")} - {"__init__"}
-    assert {f"aerokeep.steps.backup.{module}" for module in modules} == {module_of("backup", s) for s in declared}
-    logical_ids = synthesis.resources("AerokeepWorkflow", "AWS::Lambda::Function")
-    assert {name.partition("Function")[0] for name in logical_ids} == declared
+    assert set(synthesis.step_functions(journey)) == declared
+    package = package_of(journey)
+    modules = {path.stem for path in (ROOT / "functions/aerokeep/steps" / package).glob("*.py")} - {"__init__"}
+    assert {f"aerokeep.steps.{package}.{module}" for module in modules} == {module_of(journey, s) for s in declared}
+    functions = synthesis.resources("AerokeepWorkflow", "AWS::Lambda::Function")
+    ours = {n for n, f in functions.items() if f["Properties"]["Handler"].startswith(f"aerokeep.steps.{package}.")}
+    assert {name.partition("Function")[0] for name in ours} == {f"{construct_id(journey)}{s}" for s in declared}
 
 
 def _state(definition: Definition, name: str) -> Definition:
@@ -156,8 +170,8 @@ def test_a_spoilt_machine_is_noticed(
 
 @pytest.mark.parametrize("spoil", [_impatient_state, _endless_machine])
 def test_a_missing_timeout_is_noticed(
-    backup: Definition, spoil: Callable[[Definition], None], function_timeouts_s: dict[str, int]
+    backup: Definition, spoil: Callable[[Definition], None], synthesis: Synthesis
 ) -> None:
     spoilt = copy.deepcopy(backup)
     spoil(spoilt)
-    assert asl.timeout_findings(spoilt, function_timeouts_s)
+    assert asl.timeout_findings(spoilt, timeouts_s(synthesis, "backup"))

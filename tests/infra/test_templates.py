@@ -1,16 +1,16 @@
 """What the four stacks hold."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.backup_steps import BACKUP
 from infra.build_products import BuildProducts
+from infra.journeys import JOURNEYS, construct_id
 from infra.names import DOCUMENT_PREFIX
 from infra.step import Step
+from infra.step_function import module_of
 from tests.infra.synthesis import STACKS, Synthesis, spelt
 
 STORAGE, DOCUMENTS, WORKFLOW, TRIGGER = STACKS
@@ -87,17 +87,19 @@ def test_every_host_verb_is_one_document_and_can_be_updated_in_place(
         assert document["Content"] == json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("step", BACKUP, ids=lambda step: step.state)
-def test_a_step_runs_its_own_module_with_its_own_role_and_log_group(synthesis: Synthesis, step: Step) -> None:
-    function = synthesis.step_functions[step.state]["Properties"]
-    snake = re.sub(r"(?<!^)(?=[A-Z])", "_", step.state).lower()
-    assert function["Handler"] == f"aerokeep.steps.backup.{snake}.handler"
+@pytest.mark.parametrize(("journey", "step"), [(j, step) for j, steps in JOURNEYS.items() for step in steps])
+def test_a_step_runs_its_own_module_with_its_own_role_and_log_group(
+    synthesis: Synthesis, journey: str, step: Step
+) -> None:
+    function = synthesis.step_functions(journey)[step.state]["Properties"]
+    name = f"{construct_id(journey)}{step.state}"
+    assert function["Handler"] == f"{module_of(journey, step.state)}.handler"
     assert (function["Runtime"], function["Architectures"]) == ("python3.14", ["arm64"])
     assert (function["Timeout"], function["MemorySize"]) == (step.timeout_s, step.memory_mb)
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert function["LoggingConfig"]["LogFormat"] == "JSON"
-    assert spelt(function["LoggingConfig"]["LogGroup"]).startswith(f"<{step.state}Logs")
-    assert spelt(function["Role"]).startswith(f"<{step.state}Role")
+    assert spelt(function["LoggingConfig"]["LogGroup"]).startswith(f"<{name}Logs")
+    assert spelt(function["Role"]).startswith(f"<{name}Role")
     assert set(function["Environment"]["Variables"]) == {
         "AEROKEEP_VAULT",
         "AEROKEEP_CATALOG",
@@ -109,7 +111,7 @@ def test_a_step_runs_its_own_module_with_its_own_role_and_log_group(synthesis: S
 
 
 def test_all_functions_share_one_package_and_one_layer(synthesis: Synthesis) -> None:
-    functions = [function["Properties"] for function in synthesis.step_functions.values()]
+    functions = [f["Properties"] for journey in JOURNEYS for f in synthesis.step_functions(journey).values()]
     assert len({function["Code"]["S3Key"] for function in functions}) == 1
     assert len({spelt(layer) for function in functions for layer in function["Layers"]}) == 1
 
@@ -119,10 +121,14 @@ def test_no_log_group_keeps_its_lines_forever(synthesis: Synthesis) -> None:
     assert all(group["Properties"]["RetentionInDays"] == 90 for group in groups)
 
 
-def test_the_machine_is_the_file_word_for_word_and_logs_no_payload(synthesis: Synthesis, root: Path) -> None:
-    machine = properties(synthesis, WORKFLOW, "AWS::StepFunctions::StateMachine")
-    assert machine["DefinitionString"] == (root / "statemachines" / "backup.asl.json").read_text(encoding="utf-8")
-    assert (machine["StateMachineName"], machine["StateMachineType"]) == ("aerokeep-backup", "STANDARD")
+@pytest.mark.parametrize("journey", JOURNEYS)
+def test_a_machine_is_its_file_word_for_word_and_logs_no_payload(
+    synthesis: Synthesis, root: Path, journey: str
+) -> None:
+    machine = synthesis.machines[journey]["Properties"]
+    text = (root / "statemachines" / f"{journey}.asl.json").read_text(encoding="utf-8")
+    assert machine["DefinitionString"] == text
+    assert machine["StateMachineType"] == "STANDARD"
     assert machine["TracingConfiguration"] == {"Enabled": True}
     assert machine["LoggingConfiguration"]["Level"] == "ALL"
     assert machine["LoggingConfiguration"]["IncludeExecutionData"] is False

@@ -8,13 +8,15 @@ from botocore.exceptions import ClientError
 from aerokeep.aws.clients import client, setting
 from aerokeep.aws.errors import code_of, translated
 from aerokeep.model.errors import ConflictError
-from aerokeep.model.run import RunRef
+from aerokeep.model.run import LockState, RunRef
 from aerokeep.model.wire import iso
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
+LONGEST_REASON = 2000
+_NAMES = {"#owner": "owner", "#run": "run", "#state": "state"}
 
 
 class Catalog:
@@ -31,11 +33,14 @@ class Catalog:
 
     # -- locks
 
-    def acquire(self, run: RunRef) -> RunRef:
+    def acquire(self, run: RunRef, *, request: str = "") -> RunRef:
         """Take the cluster's lock for this execution → the run with its epoch; asking twice changes nothing.
 
+        A lock that was halted is taken over by an execution of the same journey with the same ``request``: it goes on
+        with the run that was halted, under a new epoch.
+
         Raises:
-            ConflictError: another execution holds it.
+            ConflictError: another execution holds it, or it is halted and this is another request.
 
         """
         try:
@@ -44,32 +49,64 @@ class Catalog:
                     TableName=self._table,
                     Key=_key(run.cluster, "lock"),
                     UpdateExpression="SET #owner = :me, #run = :run, journey = :journey, #state = :held, "
-                    "acquired_at = :now ADD epoch :one",
+                    "acquired_at = :now, request = :request ADD epoch :one",
                     ConditionExpression="attribute_not_exists(#owner)",
-                    ExpressionAttributeNames={"#owner": "owner", "#run": "run", "#state": "state"},
+                    ExpressionAttributeNames=_NAMES,
                     ExpressionAttributeValues={
                         ":me": {"S": run.execution},
                         ":run": {"S": run.run_id},
                         ":journey": {"S": run.journey},
                         ":held": {"S": "held"},
                         ":now": {"S": iso(run.started_at)},
+                        ":request": {"S": request},
                         ":one": {"N": "1"},
                     },
                     ReturnValues="ALL_NEW",
                 )
         except ConflictError:
-            held = self.lock(run.cluster)
-            if held is None or held.execution != run.execution:
-                raise ConflictError(_busy(run.cluster, held)) from None
-            return held
+            return self._held_or_taken_over(run, request)
         return run.model_copy(update={"epoch": int(reply["Attributes"]["epoch"]["N"])})
 
+    def _held_or_taken_over(self, run: RunRef, request: str) -> RunRef:
+        held = self.standing(run.cluster)
+        if held is not None and held.run.execution == run.execution:
+            return held.run
+        if held is None or held.state != "halted" or held.run.journey != run.journey:
+            raise ConflictError(_busy(run.cluster, held))
+        try:
+            with translated("UpdateItem lock"):
+                reply = self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(run.cluster, "lock"),
+                    UpdateExpression="SET #owner = :me, #state = :held REMOVE reason, busy_until ADD epoch :one",
+                    ConditionExpression="epoch = :epoch AND #state = :halted AND request = :request",
+                    ExpressionAttributeNames={"#owner": "owner", "#state": "state"},
+                    ExpressionAttributeValues={
+                        ":me": {"S": run.execution},
+                        ":held": {"S": "held"},
+                        ":halted": {"S": "halted"},
+                        ":epoch": {"N": str(held.run.epoch)},
+                        ":request": {"S": request},
+                        ":one": {"N": "1"},
+                    },
+                    ReturnValues="ALL_NEW",
+                )
+        except ConflictError as error:
+            raise ConflictError(_busy(run.cluster, held)) from error
+        epoch = int(reply["Attributes"]["epoch"]["N"])
+        return held.run.model_copy(update={"epoch": epoch, "execution": run.execution})
+
     def lock(self, cluster: str) -> RunRef | None:
-        """The run that holds the cluster, or None."""
+        """The run that holds the cluster (or was halted with it), or None."""
+        standing = self.standing(cluster)
+        return None if standing is None else standing.run
+
+    def standing(self, cluster: str) -> LockState | None:
+        """The lock with all that is known of it, or None."""
         item = self._item(cluster, "lock")
         if item is None or "owner" not in item:
             return None
-        return RunRef(
+        run = RunRef(
             cluster=cluster,
             journey=item["journey"]["S"],
             run_id=item["run"]["S"],
@@ -77,6 +114,40 @@ class Catalog:
             execution=item["owner"]["S"],
             started_at=datetime.fromisoformat(item["acquired_at"]["S"]),
         )
+        busy_until = item.get("busy_until")
+        return LockState(
+            run=run,
+            state="halted" if item["state"]["S"] == "halted" else "held",
+            reason=item.get("reason", {}).get("S", ""),
+            busy_until=None if busy_until is None else datetime.fromisoformat(busy_until["S"]),
+        )
+
+    def halt(self, run: RunRef, *, reason: str) -> bool:
+        """Keep the cluster locked for a run whose execution ends half done → False if it did not hold the lock.
+
+        The epoch grows: whatever of that execution still runs loses the lock at once.
+        """
+        with translated("UpdateItem lock"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(run.cluster, "lock"),
+                    UpdateExpression="SET #state = :halted, reason = :reason ADD epoch :one",
+                    ConditionExpression="#owner = :me AND epoch = :epoch",
+                    ExpressionAttributeNames={"#owner": "owner", "#state": "state"},
+                    ExpressionAttributeValues={
+                        ":halted": {"S": "halted"},
+                        ":reason": {"S": reason[:LONGEST_REASON]},
+                        ":me": {"S": run.execution},
+                        ":epoch": {"N": str(run.epoch)},
+                        ":one": {"N": "1"},
+                    },
+                )
+            except ClientError as error:
+                if code_of(error) != "ConditionalCheckFailedException":
+                    raise
+                return False
+        return True
 
     def require(self, run: RunRef, *, busy_until: datetime | None = None) -> None:
         """Before every mutating call: this run still holds the lock, under the same epoch.
@@ -115,9 +186,9 @@ class Catalog:
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=_key(run.cluster, "lock"),
-                    UpdateExpression="REMOVE #owner, #run, journey, #state, acquired_at, busy_until",
+                    UpdateExpression="REMOVE #owner, #run, journey, #state, acquired_at, busy_until, request, reason",
                     ConditionExpression="#owner = :me AND epoch = :epoch",
-                    ExpressionAttributeNames={"#owner": "owner", "#run": "run", "#state": "state"},
+                    ExpressionAttributeNames=_NAMES,
                     ExpressionAttributeValues={":me": {"S": run.execution}, ":epoch": {"N": str(run.epoch)}},
                 )
             except ClientError as error:
@@ -177,10 +248,17 @@ def _key(cluster: str, sort: str) -> Item:
     return {"pk": {"S": f"cluster#{cluster}"}, "sk": {"S": sort}}
 
 
-def _busy(cluster: str, held: RunRef | None) -> str:
+def _busy(cluster: str, held: LockState | None) -> str:
     if held is None:
         return f"cluster_busy: cluster {cluster} was just released by another execution: start again"
+    run = held.run
+    by = f"{run.journey} {run.run_id} since {iso(run.started_at)} ({run.execution})"
+    if held.state == "halted":
+        return (
+            f"cluster_halted: cluster {cluster} was left half done by {by}: {held.reason}: "
+            "start that journey with the same input again, or go on by the runbook"
+        )
     return (
-        f"cluster_busy: cluster {cluster} is held by {held.journey} {held.run_id} since {iso(held.started_at)} "
-        f"({held.execution}): wait for it, or stop it and let the guardian release the lock"
+        f"cluster_busy: cluster {cluster} is held by {by}: "
+        "wait for it, or stop it and let the guardian release the lock"
     )

@@ -36,6 +36,19 @@ class WriteStop(Wire):
         return self
 
 
+class RestorePolicy(Wire):
+    """How long a restore may take in its slow parts, and what the account may hold."""
+
+    start_deadline_s: float = Field(default=21_600, gt=0)
+    """A cold start reads every used block, from volumes that load as they are read: hours (aerospike.md §D1)."""
+    check_deadline_s: float = Field(default=21_600, gt=0)
+    """From the last server's start until migrations are over and every gate is passed."""
+    volume_deadline_s: float = Field(default=1_800, gt=0)
+    """For volumes to become available, detached, attached."""
+    volume_quota_tib: int = Field(default=50, gt=0)
+    """The account's quota of storage for each volume type."""
+
+
 class ClusterConfig(Wire):
     """One cluster; source: the SSM parameter ``/aerokeep/clusters/<name>``."""
 
@@ -49,3 +62,4 @@ class ClusterConfig(Wire):
     not_saved: tuple[str, ...] = ()
     """Namespaces in memory without persistence that the operator knows are not in any recovery point."""
     kms_keys: tuple[str, ...] = ()
+    restore: RestorePolicy = RestorePolicy()

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from aerokeep.model.cluster import ClusterConfig
 from aerokeep.model.consistency import Label
+from aerokeep.model.files import NodeFiles
+from aerokeep.model.inventory import Inventory
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.wire import Instant, Wire
 
@@ -69,22 +71,6 @@ class Cut(Wire):
         return max(node.responded_at for node in self.nodes)
 
 
-class VaultFile(Wire):
-    """A file of the point in the vault."""
-
-    key: str
-    size_bytes: int
-    sha256: str
-    """Hex digest of the whole file."""
-
-
-class NodeFiles(Wire):
-    """SMD and configuration of one node."""
-
-    node_id: str
-    files: tuple[VaultFile, ...]
-
-
 class Manifest(Wire):
     """The commit mark: written last, once, and enough to restore without the catalog."""
 
@@ -108,6 +94,8 @@ class Manifest(Wire):
     """Instance id → what EC2 said of it: type, zone, subnet, interface, addresses, groups, image, profile."""
     builds: dict[str, str]
     """Node id → asd build: restore with the same build first."""
+    inventory: Inventory | None = None
+    """What a relaunch of its nodes needs; points of older releases have none."""
 
 
 class Abandonment(Wire):

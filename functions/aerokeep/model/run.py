@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
@@ -11,6 +11,8 @@ from aerokeep.model.consistency import Consistency, Shortfall
 from aerokeep.model.wire import Instant, Wire
 
 PointId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}-\d{8}T\d{6}Z$")]
+RunId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,59}-\d{8}T\d{6}Z$")]
+"""A backup's is that of its point; other journeys have their name in it: ``demo-restore-20261123T120000Z``."""
 
 
 class BackupRequest(Wire):
@@ -30,7 +32,7 @@ class RunRef(Wire):
 
     cluster: ClusterName
     journey: str
-    run_id: PointId
+    run_id: RunId
     epoch: int
     """The lock's fencing number, checked before every mutating call."""
     execution: str
@@ -61,6 +63,22 @@ class Failure(Wire):
     def reason(self) -> str:
         """``error: message``."""
         return f"{self.Error}: {self.message}"
+
+
+class LockState(Wire):
+    """A cluster's lock as it stands in the catalog."""
+
+    run: RunRef
+    state: Literal["held", "halted"]
+    """``halted``: its execution is over and left the cluster half done; only the same request, or a person, goes on."""
+    reason: str = ""
+    busy_until: Instant | None = None
+    """A Lambda of a stopped execution may be acting until then."""
+
+
+def run_id(cluster: str, journey: str, at: datetime) -> str:
+    """``<cluster>-<word>-<UTC yyyymmddThhmmssZ>``: what a run of any journey but backup is called."""
+    return point_id(f"{cluster}-{journey.partition('-')[0]}", at)
 
 
 def point_id(cluster: str, at: datetime) -> str:

@@ -25,6 +25,21 @@ class Problem(HostWire):
     path: str | None = None
 
 
+class Header(HostWire):
+    """What the header of a device or file says of the set that it belongs to."""
+
+    version: int
+    """3 up to server 5.7, 4 from server 6.0."""
+    namespace: str
+    n_devices: int
+    random: str
+    """The set's signature, 16 hexadecimal digits; the server draws a new one at every start."""
+    device_id: int
+    write_block_size_bytes: int
+    trusted: bool
+    """Whether the server shut down cleanly; never true while it runs."""
+
+
 class StoragePath(HostWire):
     """One file or device of a namespace, mapped down to its EBS volume."""
 
@@ -33,20 +48,28 @@ class StoragePath(HostWire):
     """``file``, ``device``, ``shadow`` or ``backing``."""
     index: int
     mount_point: str | None = None
+    fs_type: str | None = None
+    mount_options: str | None = None
+    """As mount(8) takes them; None for a raw device, like the type."""
     freezable: bool = False
     freeze_reason: str | None = None
     device: str | None = None
     volume_id: str | None = None
     instance_store: bool = False
+    size_bytes: int | None = None
     problem: Problem | None = None
+    header: Header | None = None
+    header_problem: str | None = None
+    """Why there is no header: ``code: detail``."""
 
 
 class Namespace(HostWire):
-    """A namespace as the running server describes it."""
+    """A namespace as the running server describes it, or its conf while it does not run (then all counts are 0)."""
 
     name: str
     storage: str
     persisted: bool
+    rack_id: int = 0
     replication_factor: int
     strong_consistency: bool = False
     commit_to_device: bool = False
@@ -66,6 +89,19 @@ class Namespace(HostWire):
         return shadows or self.paths
 
 
+class Unit(HostWire):
+    """The systemd unit of the server."""
+
+    active: str
+    """``active``, ``activating``, ``deactivating``, ``inactive`` or ``failed``."""
+    masked: bool = False
+    """Whether nothing can start it."""
+    first_start: bool = False
+    """Whether the drop-in with the first-start settings is there."""
+    enabled: bool = False
+    """Whether it starts at boot, once it is not masked."""
+
+
 class Asd(HostWire):
     """The Aerospike server on the host."""
 
@@ -82,6 +118,8 @@ class Asd(HostWire):
     peers: tuple[str, ...] = ()
     migrations_remaining: int = 0
     security_enabled: bool = False
+    unit: Unit | None = None
+    """None on a host without systemd, or whose systemd does not know the server."""
 
 
 class Host(HostWire):

@@ -10,8 +10,8 @@ from aerokeep.aws.ssm import HostReply, Hosts
 from aerokeep.aws.vault import Points, Runs, Upload
 from aerokeep.model.errors import CorruptError
 from aerokeep.model.evidence import AsideFile
+from aerokeep.model.files import NodeFiles, VaultFile
 from aerokeep.model.plan import BackupPlan
-from aerokeep.model.recovery_point import NodeFiles, VaultFile
 from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.steps.shared.asking import Asked, Progress, settled

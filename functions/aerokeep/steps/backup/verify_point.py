@@ -6,8 +6,9 @@ from aerokeep.aerospike.smd import smd_faults
 from aerokeep.aws.ec2 import Snapshots
 from aerokeep.aws.vault import Points, Runs
 from aerokeep.model.errors import CorruptError
+from aerokeep.model.files import NodeFiles
 from aerokeep.model.plan import BackupPlan
-from aerokeep.model.recovery_point import Cut, NodeFiles, Snapshot
+from aerokeep.model.recovery_point import Cut, Snapshot
 from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.rules.verification import point_faults

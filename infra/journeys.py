@@ -1,0 +1,17 @@
+"""The journeys that are deployed, each with the table of its steps."""
+
+from infra.backup_steps import BACKUP
+from infra.restore_steps import RESTORE
+from infra.step import Step
+
+JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP, "restore": RESTORE}
+
+
+def construct_id(journey: str) -> str:
+    """Name a journey's scope: ``replace-node`` → ``ReplaceNode``."""
+    return "".join(word.capitalize() for word in journey.split("-"))
+
+
+def package_of(journey: str) -> str:
+    """Name a journey's package below ``steps``: ``replace-node`` → ``replace_node``, ``import`` → ``import_``."""
+    return "import_" if journey == "import" else journey.replace("-", "_")
