@@ -43,6 +43,8 @@ class Data:
     """Opaque; empty where there are no records."""
     records: int = 0
     tombstones: int = 0
+    part: str = ""
+    """The node-id whose part of them this is."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,10 @@ class Content:
     """Path below the mount point → any other file."""
 
     @property
-    def timelines(self) -> frozenset[tuple[str, str]]:
-        """(namespace, timeline) of all records on it."""
+    def parts(self) -> frozenset[tuple[str, str, str]]:
+        """(namespace, timeline, node-id) of all records on it."""
         held = [*self.extents.values(), *([self.raw] if self.raw else [])]
-        return frozenset((e.header.namespace, e.data.timeline) for e in held if e.data.timeline)
+        return frozenset((e.header.namespace, e.data.timeline, e.data.part) for e in held if e.data.timeline)
 
 
 BLANK = Content()
@@ -143,8 +145,7 @@ class Store:
             raise DataPlaneError(f"no_snapshot: {snapshot_id}")
         self.deleted.append(Deleted(snapshot_id, self.snapshots.pop(snapshot_id)))
 
-    def holders(self, namespace: str, timeline: str) -> list[str]:
-        """Volumes and snapshots that hold records of a timeline."""
-        wanted = (namespace, timeline)
-        held = [i for i, volume in self.volumes.items() if wanted in volume.content.timelines]
-        return held + [i for i, content in self.snapshots.items() if wanted in content.timelines]
+    def holders(self, part: tuple[str, str, str]) -> list[str]:
+        """Volumes and snapshots that hold a node's part of a timeline."""
+        held = [i for i, volume in self.volumes.items() if part in volume.content.parts]
+        return held + [i for i, content in self.snapshots.items() if part in content.parts]

@@ -93,7 +93,7 @@ class Server:
         for path in self.namespaces[name].paths:
             place = self.host.place(path.path)
             if place is not None and place.extent is not None:
-                place.put(replace(place.extent, data=data))
+                place.put(replace(place.extent, data=replace(data, part=self.node_id)))
 
     def stop(self) -> None:
         """A clean end: the headers say so."""
