@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from pydantic import Field
+
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.ssm import CommandState, HostReply, Hosts
 from aerokeep.aws.vault import Runs
@@ -23,11 +25,11 @@ class Rounds(Wire):
     """How far the asking is; stands in the vault between two looks."""
 
     begun_at: Instant
-    commands: dict[str, tuple[str, ...]] = {}
+    commands: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Instance id → the commands of which one is under way there."""
-    done: dict[str, Body] = {}
+    done: dict[str, Body] = Field(default_factory=dict)
     """Instance id → the answer that was good."""
-    last_words: dict[str, str] = {}
+    last_words: dict[str, str] = Field(default_factory=dict)
     """Instance id → why it is not done yet."""
 
 
