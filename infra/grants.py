@@ -17,6 +17,8 @@ from infra.names import CLUSTER_TAG, DOCUMENT_PREFIX, PARAMETERS, RUN_TAG
 
 RUNS = "runs/*"
 POINTS = "clusters/*/points/*"
+INVENTORY = "clusters/*/inventory.json"
+INVENTORY_FILES = "clusters/*/inventory/*"
 
 
 @dataclass(frozen=True)
@@ -114,10 +116,10 @@ class StepGrants:
         self._allow(sid, [action], [snapshots], {"StringLike": {f"aws:ResourceTag/{RUN_TAG}": "*"}})
         self._accept_wildcards("Only snapshots that carry a run of ours match.", [snapshots])
 
-    def _on_instances(self, sid: str, action: str) -> None:
+    def _on_instances(self, sid: str, *actions: str) -> None:
         instances = self._arn("ec2", "instance", "*")
         for number, condition in enumerate(instance_conditions(self._estate.config)):
-            self._allow(f"{sid}{number or ''}", [action], [instances], condition)
+            self._allow(f"{sid}{number or ''}", actions, [instances], condition)
         self._accept_wildcards("Only instances with a cluster's tag match.", [instances])
 
     def _objects(self, sid: str, action: str, prefixes: tuple[str, ...]) -> None:

@@ -1,9 +1,10 @@
 """The journeys that are deployed, each with the table of its steps."""
 
 from infra.backup_steps import BACKUP
+from infra.protect_steps import PROTECT
 from infra.step import Step
 
-JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP}
+JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP, "protect": PROTECT}
 
 
 def construct_id(journey: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from aerokeep.model.files import VaultFile
+from aerokeep.model.files import NodeFiles, VaultFile
 from aerokeep.model.inventory import Inventory, InventoryDevice, InventoryVolume, Mount, NodeInventory
 from aerokeep.model.machine import BlockDevice, Image, Machine
 from aerokeep.model.survey import Namespace, StoragePath, Survey
@@ -68,6 +68,14 @@ def volumes_to_keep(view: NodeView) -> tuple[BlockDevice, ...]:
     )
 
 
+def root_namespaces(view: NodeView) -> tuple[str, ...]:
+    """The namespaces that have data on the boot volume."""
+    machine = view.machine
+    root = {device.volume_id for device in machine.block_devices if device.device == machine.root_device}
+    saved = ((ns.name, path) for ns in view.survey.namespaces if ns.persisted for path in ns.saved_paths)
+    return tuple(sorted({name for name, path in saved if path.volume_id in root}))
+
+
 def node_inventory(
     view: NodeView,
     *,
@@ -117,6 +125,17 @@ def node_inventory(
         seen_at=now,
         unprotected=(*failures, *_losses(view, image, conf)),
     )
+
+
+def with_conf(inventory: Inventory, files: Sequence[NodeFiles]) -> Inventory:
+    """The inventory of a recovery point, whose own configuration files serve for a relaunch too."""
+    conf = {node.node_id: tuple(file for file in node.files if "/conf/" in file.key) for node in files}
+    nodes = []
+    for node in inventory.nodes:
+        ours = conf.get(node.node_id, ())
+        still = tuple(reason for reason in node.unprotected if not (ours and reason.startswith("no_conf:")))
+        nodes.append(node.model_copy(update={"conf": ours, "unprotected": still}))
+    return inventory.model_copy(update={"nodes": tuple(nodes)})
 
 
 def carried_over(former: Inventory | None, *, answered: Iterable[str], now: datetime) -> Iterator[NodeInventory]:
@@ -205,12 +224,11 @@ def _losses(view: NodeView, image: ImageChoice, conf: tuple[VaultFile, ...]) -> 
 
 
 def _lost_data(view: NodeView) -> Iterator[str]:
-    machine = view.machine
-    root = {device.volume_id for device in machine.block_devices if device.device == machine.root_device}
+    on_root = root_namespaces(view)
     for ns in view.survey.namespaces:
         if not ns.persisted:
             yield f"memory_only: namespace {ns.name} is in memory and comes back from its peers, or not at all"
-        elif any(path.volume_id in root for path in ns.saved_paths):
+        elif ns.name in on_root:
             yield f"data_on_root: namespace {ns.name} lies on the boot volume, which no replacement can take over"
         elif any(path.volume_id is None for path in ns.saved_paths):
             yield f"no_volume: namespace {ns.name} has a path on no EBS volume: it is lost with the instance"
