@@ -2,9 +2,10 @@
 
 from infra.backup_steps import BACKUP
 from infra.protect_steps import PROTECT
+from infra.restore_steps import RESTORE
 from infra.step import Step
 
-JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP, "protect": PROTECT}
+JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP, "restore": RESTORE, "protect": PROTECT}
 
 
 def construct_id(journey: str) -> str:

@@ -62,9 +62,11 @@ class Runs:
 
     def presigned_read(self, run: RunRef, name: str) -> str:
         """A URL by which a host without S3 permissions reads one object of the run."""
-        return self._s3.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": _run_key(run, name)}, ExpiresIn=UPLOAD_LIFE_S
-        )
+        return _presigned_read(self._s3, self._bucket, _run_key(run, name))
+
+
+def _presigned_read(s3: "S3Client", bucket: str, key: str) -> str:
+    return s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=UPLOAD_LIFE_S)
 
 
 def _run_key(run: RunRef, name: str) -> str:
@@ -121,6 +123,10 @@ class Points:
         """The bytes of one file of a point, or None."""
         return _get(self._s3, self._bucket, key)
 
+    def presigned_read(self, key: str) -> str:
+        """A URL by which a host without S3 permissions reads one file of a point."""
+        return _presigned_read(self._s3, self._bucket, key)
+
     def write(self, run: RunRef, name: str, body: bytes) -> str:
         """Write one more file of the point before its manifest → its key."""
         key = f"{self.prefix(run)}/{name}"
@@ -151,8 +157,12 @@ class Points:
         return outcome
 
     def standing(self, run: RunRef) -> Manifest | Abandonment | None:
-        """What the manifest's key holds."""
-        body = _get(self._s3, self._bucket, f"{self.prefix(run)}/manifest.json")
+        """What the manifest's key of the run's own point holds."""
+        return self.find(run.cluster, run.point_id)
+
+    def find(self, cluster: str, point_id: str) -> Manifest | Abandonment | None:
+        """What the manifest's key of any point holds."""
+        body = _get(self._s3, self._bucket, f"clusters/{cluster}/points/{point_id}/manifest.json")
         if body is None:
             return None
         return TypeAdapter[Manifest | Abandonment](Manifest | Abandonment).validate_json(body)
@@ -189,12 +199,6 @@ class Inventories:
                 Body=inventory.model_dump_json(indent=1).encode(),
                 ContentType="application/json",
             )
-
-    def presigned_read(self, key: str) -> str:
-        """A URL by which a host without S3 permissions reads one file of a node."""
-        return self._s3.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=UPLOAD_LIFE_S
-        )
 
 
 def _get(s3: "S3Client", bucket: str, key: str) -> bytes | None:

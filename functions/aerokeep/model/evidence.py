@@ -37,6 +37,9 @@ class NamespaceEvidence(HostWire):
     changed: tuple[str, ...] = ()
     """Which counters had moved at the look after that."""
     flushed: bool = False
+    master_objects: int | None = None
+    """What the node was master of when the flush was proven, under the guard; None if it could not be read."""
+    tombstones: int | None = None
 
 
 class MountEvidence(HostWire):
