@@ -17,6 +17,8 @@ from infra.names import CLUSTER_TAG, DOCUMENT_PREFIX, PARAMETERS, RUN_TAG
 
 RUNS = "runs/*"
 POINTS = "clusters/*/points/*"
+INVENTORY = "clusters/*/inventory.json"
+INVENTORY_FILES = "clusters/*/inventory/*"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """The journeys that are deployed, each with the table of its steps."""
 
 from infra.backup_steps import BACKUP
+from infra.protect_steps import PROTECT
 from infra.restore_steps import RESTORE
 from infra.step import Step
 
-JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP, "restore": RESTORE}
+JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP, "restore": RESTORE, "protect": PROTECT}
 
 
 def construct_id(journey: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from aerokeep.aws.clients import client, setting
 from aerokeep.aws.errors import code_of, translated
 from aerokeep.model.errors import ConflictError, CorruptError
+from aerokeep.model.inventory import Inventory
 from aerokeep.model.recovery_point import Abandonment, Manifest
 from aerokeep.model.run import RunRef
 
@@ -165,6 +166,39 @@ class Points:
         if body is None:
             return None
         return TypeAdapter[Manifest | Abandonment](Manifest | Abandonment).validate_json(body)
+
+
+class Inventories:
+    """What a relaunch needs of each node: ``clusters/<cluster>/inventory.json``, the newest one."""
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Built once per container."""
+        return cls(client("s3"), setting("AEROKEEP_VAULT"))
+
+    @staticmethod
+    def prefix(cluster: str) -> str:
+        """Where the configuration files stand that are in no recovery point."""
+        return f"clusters/{cluster}/inventory"
+
+    def newest(self, cluster: str) -> Inventory | None:
+        """The inventory as it was written last, or None where there was none yet."""
+        body = _get(self._s3, self._bucket, f"{self.prefix(cluster)}.json")
+        return None if body is None else Inventory.model_validate_json(body)
+
+    def write(self, inventory: Inventory) -> None:
+        """Put a newer one in its place; the bucket keeps the former version."""
+        with translated("PutObject"):
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=f"{self.prefix(inventory.cluster)}.json",
+                Body=inventory.model_dump_json(indent=1).encode(),
+                ContentType="application/json",
+            )
 
 
 def _get(s3: "S3Client", bucket: str, key: str) -> bytes | None:
