@@ -82,7 +82,35 @@ GUARDIAN: dict[str, set[str]] = {
     | DESCRIBE_EXECUTIONS
     | {"sns:Publish aerokeep-failures", "kms:Decrypt key", "kms:GenerateDataKey key"},
 }
-PERMISSIONS = {"backup": BACKUP, "guardian": GUARDIAN}
+LOOK = verbs("health") | BULK
+CREATE_VOLUMES = {"ec2:CreateVolume volume/*", "ec2:CreateVolume snapshot/*", "ec2:CreateTags volume/*"}
+MOVE_VOLUMES = {f"ec2:{act}Volume {on}/*" for act in ("Attach", "Detach") for on in ("instance", "volume")}
+VOLUMES = {"ec2:DescribeVolumes *"}
+
+RESTORE: dict[str, set[str]] = {
+    "AcquireLock": {"ssm:GetParameter parameter/aerokeep/clusters/*"} | GET | UPDATE | BULK,
+    "SurveyCluster": FIND | verbs("survey") | BULK,
+    "PlanRestore": SNAPSHOTS | VOLUMES | BULK | READ_POINTS,
+    "RelaunchNodes": BULK,
+    "FenceCluster": verbs("stop") | GET | BULK,
+    "CreateVolumes": CREATE_VOLUMES | VOLUMES | GET | BULK,
+    "SwapVolumes": {"ec2:CreateTags volume/*"} | MOVE_VOLUMES | VOLUMES | GET | BULK,
+    "StageNodes": verbs("stage") | GET | BULK | READ_POINTS,
+    "StartCluster": verbs("start") | GET | BULK,
+    "CheckCluster": LOOK,
+    "OpenWrites": verbs("open-writes") | GET | BULK,
+    "VerifyRestore": LOOK,
+    "ReleaseLock": UPDATE | READ_RUNS,
+    "RollBack": verbs("stop", "stage", "start")
+    | {"ec2:CreateTags volume/*", "ec2:DeleteTags volume/*"}
+    | MOVE_VOLUMES
+    | VOLUMES
+    | GET
+    | UPDATE
+    | BULK,
+    "HaltRestore": GET | UPDATE,
+}
+PERMISSIONS = {"backup": BACKUP, "restore": RESTORE, "guardian": GUARDIAN}
 STEPS = [(journey, step.state) for journey, steps in JOURNEYS.items() for step in steps]
 every_step = pytest.mark.parametrize(("journey", "state"), STEPS)
 

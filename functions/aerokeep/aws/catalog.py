@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 LONGEST_REASON = 2000
-_NAMES = {"#owner": "owner", "#run": "run", "#state": "state"}
+_NAMES = {"#owner": "owner", "#run": "run", "#state": "state", "#request": "request"}
+"""DynamoDB reserves some of these words (``request`` among them)."""
 
 
 class Catalog:
@@ -49,7 +50,7 @@ class Catalog:
                     TableName=self._table,
                     Key=_key(run.cluster, "lock"),
                     UpdateExpression="SET #owner = :me, #run = :run, journey = :journey, #state = :held, "
-                    "acquired_at = :now, request = :request ADD epoch :one",
+                    "acquired_at = :now, #request = :request ADD epoch :one",
                     ConditionExpression="attribute_not_exists(#owner)",
                     ExpressionAttributeNames=_NAMES,
                     ExpressionAttributeValues={
@@ -79,8 +80,8 @@ class Catalog:
                     TableName=self._table,
                     Key=_key(run.cluster, "lock"),
                     UpdateExpression="SET #owner = :me, #state = :held REMOVE reason, busy_until ADD epoch :one",
-                    ConditionExpression="epoch = :epoch AND #state = :halted AND request = :request",
-                    ExpressionAttributeNames={"#owner": "owner", "#state": "state"},
+                    ConditionExpression="epoch = :epoch AND #state = :halted AND #request = :request",
+                    ExpressionAttributeNames={"#owner": "owner", "#state": "state", "#request": "request"},
                     ExpressionAttributeValues={
                         ":me": {"S": run.execution},
                         ":held": {"S": "held"},
@@ -186,7 +187,7 @@ class Catalog:
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=_key(run.cluster, "lock"),
-                    UpdateExpression="REMOVE #owner, #run, journey, #state, acquired_at, busy_until, request, reason",
+                    UpdateExpression="REMOVE #owner, #run, journey, #state, acquired_at, busy_until, #request, reason",
                     ConditionExpression="#owner = :me AND epoch = :epoch",
                     ExpressionAttributeNames=_NAMES,
                     ExpressionAttributeValues={":me": {"S": run.execution}, ":epoch": {"N": str(run.epoch)}},

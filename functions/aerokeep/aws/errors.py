@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
 
-from aerokeep.model.errors import AerokeepError, ConflictError, RejectedError, TransientError
+from aerokeep.model.errors import AerokeepError, ConflictError, NotReadyError, RejectedError, TransientError
 
 _CLASSES: dict[str, type[AerokeepError]] = {
     # Throttles and passing faults (aws.md §A3, §C4)
@@ -26,7 +26,16 @@ _CLASSES: dict[str, type[AerokeepError]] = {
     "InvocationDoesNotExist": TransientError,
     "503": TransientError,
     "500": TransientError,
+    # Not now: hardware and limits change by themselves, but not by trying at once (aws.md §D4)
+    "InsufficientInstanceCapacity": NotReadyError,
+    "InstanceLimitExceeded": NotReadyError,
+    "VcpuLimitExceeded": NotReadyError,
     # What can never succeed as asked
+    "InvalidAMIID.NotFound": RejectedError,
+    "InvalidAMIID.Unavailable": RejectedError,
+    "InvalidNetworkInterface.InUse": RejectedError,
+    "InvalidNetworkInterfaceID.NotFound": RejectedError,
+    "IdempotentParameterMismatch": RejectedError,
     "InvalidInstanceId": RejectedError,
     "InvalidInstanceID.NotFound": RejectedError,
     "InvalidDocument": RejectedError,

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from aerokeep.model.cluster import ClusterName
 from aerokeep.model.files import VaultFile
 from aerokeep.model.survey import Header
@@ -49,6 +51,13 @@ class InventoryDevice(Wire):
     volume_id: str | None = None
     """None for instance store: it comes back empty."""
     header: Header | None = None
+    size_bytes: int | None = None
+    """As the host measured it: a shadow must not be smaller than the device that it shadows (aerospike.md §D3)."""
+
+    @property
+    def saved(self) -> bool:
+        """Whether it is on EBS, so that a snapshot can hold it."""
+        return self.volume_id is not None
 
 
 class NodeInventory(Wire):
@@ -64,6 +73,9 @@ class NodeInventory(Wire):
     cluster_name: str | None = None
     rack_ids: dict[str, int]
     """By namespace; 0 where the node is in no rack."""
+    replication_factors: dict[str, int] = Field(default_factory=dict)
+    strongly_consistent: tuple[str, ...] = ()
+    """Namespaces in strong consistency mode."""
     instance_type: str
     image_id: str
     """What a relaunch boots from: the instance's own image, or one made of its root volume."""
@@ -81,6 +93,8 @@ class NodeInventory(Wire):
     conf: tuple[VaultFile, ...]
     conf_path: str | None = None
     work_directory: str | None = None
+    seen_at: Instant | None = None
+    """When the node last answered; one that does not answer keeps its entry for some time."""
     unprotected: tuple[str, ...] = ()
     """What would be lost with the instance, or would not come back as it was: ``code: detail``."""
 
@@ -88,6 +102,11 @@ class NodeInventory(Wire):
     def data_volumes(self) -> tuple[InventoryVolume, ...]:
         """The volumes that outlive the instance: every one but its boot volume."""
         return tuple(volume for volume in self.volumes if not volume.root)
+
+    def saved_devices(self, namespace: str) -> tuple[InventoryDevice, ...]:
+        """The persistence set of a namespace: its shadows where there are any, else all of its devices."""
+        ours = tuple(device for device in self.devices if device.namespace == namespace)
+        return tuple(device for device in ours if device.role == "shadow") or ours
 
     @property
     def namespaces(self) -> tuple[str, ...]:
