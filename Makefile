@@ -22,7 +22,7 @@ export JSII_RUNTIME_PACKAGE_CACHE := disabled
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
 endif
 
-.PHONY: help demo test unit check lint synth layer bench clean-sandbox lock system FORCE
+.PHONY: help demo test unit check lint synth layer bench crash-matrix clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,10 @@ lint: synth
 
 bench: layer synth ## Measure ratios
 	$(PYTEST) tests/bench -q -s $(SELECT)
+
+crash-matrix: layer synth ## Stop and kill each journey at every state (JOURNEY=backup, SAMPLE=6, SEED=1)
+	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
+		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
 
 clean-sandbox: $(VENV)/.ready ## Remove what a killed demo or test left on this machine
 	$(PY) -m sandbox.clean

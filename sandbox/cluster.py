@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandbox.database import REPOSITORY, Layout, Server, start_server
+from sandbox.database import LOG, REPOSITORY, UNIT, Layout, Server, start_server
 from sandbox.dataplane.plane import TRUE_CLOCK, DataPlane, NodeClock
 from sandbox.region.nodes import Node, VolumeSpec
 from sandbox.region.region import Region
@@ -90,7 +90,7 @@ def prepare(
         data_file=f"{data}/test.dat",
         raw_devices=tuple(plane.device_path(instance_id, device) for device in RAW_DEVICES),
         work_directory=seen,
-        log_file=f"{seen}/log/aerospike.log",
+        log_file=f"{seen}/{LOG}",
         seeds=tuple(seeds),
     )
 
@@ -99,10 +99,6 @@ def stop_servers(servers: Mapping[str, Server] | Sequence[Server]) -> None:
     """Ask the servers to end as an operator does, and wait for it."""
     running = list(servers.values()) if isinstance(servers, Mapping) else list(servers)
     for server in running:
-        server.process.terminate()
+        server.systemctl("stop", "--no-block", UNIT)
     for server in running:
-        try:
-            server.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            server.process.kill()
-            server.process.wait()
+        server.stop()

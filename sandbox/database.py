@@ -1,8 +1,7 @@
-"""Start an Aerospike server on a node of the sandbox: the real ``asd`` where it is on PATH, else the stand-in."""
+"""An Aerospike server on a node of the sandbox: its conf, and its service."""
 
-import shutil
+import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,15 @@ from typing import TYPE_CHECKING
 from sandbox.dataplane.plane import DataPlane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 READY_LINE = "service ready: soon there will be cake!"
 READY_TIMEOUT_S = 60.0
+LOOK_EVERY_S = 0.5
+UNIT = "aerospike"
+LOG = "log/aerospike.log"
+"""Below the node's own folder."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,10 @@ namespace raw {{
 
 @dataclass
 class Server:
-    """A server process and its log as the machine sees it."""
+    """The server of a node as its operator has it: a service, and its log as the machine sees it."""
 
-    process: subprocess.Popen[bytes]
+    plane: DataPlane
+    instance_id: str
     log: Path
 
     def wait_ready(self) -> None:
@@ -100,46 +104,78 @@ class Server:
 
         """
         deadline = time.monotonic() + READY_TIMEOUT_S
+        looked_at = time.monotonic()
         while time.monotonic() < deadline:
             text = self.log.read_text(errors="replace") if self.log.exists() else ""
             if READY_LINE in text:
                 return
-            if self.process.poll() is not None:
-                raise RuntimeError(f"asd ended with {self.process.returncode}: {text[-2000:]}")
+            if time.monotonic() - looked_at > LOOK_EVERY_S:
+                looked_at = time.monotonic()
+                if not self.runs:
+                    raise RuntimeError(f"asd ended: {self._words()} {text[-2000:]}")
             time.sleep(0.05)
         raise RuntimeError(f"asd did not get ready in {READY_TIMEOUT_S:g} s; its log ends: {text[-2000:]}")
+
+    @property
+    def runs(self) -> bool:
+        """Whether the service is active."""
+        return self.systemctl("is-active", UNIT)[1].strip() == "active"
+
+    def start(self) -> None:
+        """Start it (again) and return at once; its log begins anew, so that `wait_ready` does not see an old line."""
+        self.log.unlink(missing_ok=True)
+        code, words = self.systemctl("start", UNIT)
+        if code != 0:
+            raise RuntimeError(f"asd was not started: {words}")
+
+    def stop(self) -> None:
+        """Let it shut down cleanly, and wait for that."""
+        self.systemctl("stop", UNIT)
+
+    def crash(self) -> None:
+        """Kill it where it stands."""
+        self.systemctl("kill", "--signal=SIGKILL", UNIT)
+
+    def systemctl(self, *argv: str) -> tuple[int, str]:
+        """Run the node's `systemctl` → exit code and what it said."""
+        return self._run("systemctl", *argv)
+
+    def _run(self, *argv: str) -> tuple[int, str]:
+        process = self.plane.spawn(
+            self.instance_id, argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        words, _ = process.communicate()
+        return process.returncode, words.decode(errors="replace")
+
+    def _words(self) -> str:
+        return self._run("journalctl", "-u", UNIT, "-n", "20")[1]
 
 
 def start_server(
     plane: DataPlane, instance_id: str, layout: Layout, *, change: "Callable[[str], str] | None" = None
 ) -> Server:
-    """Write the conf (``change`` has the last word on its text), start the server on the node, and return at once."""
-    own, seen = plane.host_dir(instance_id), plane.seen_as(instance_id)
-    for folder in ("etc", "log", "smd"):
-        (own / folder).mkdir(parents=True, exist_ok=True)
-    log = own / Path(layout.log_file).relative_to(seen)
-    log.unlink(missing_ok=True)
+    """Write the conf (``change`` has the last word on its text), start the service on the node, and return at once."""
+    server = server_of(plane, instance_id, log_file=layout.log_file)
+    server.log.parent.mkdir(parents=True, exist_ok=True)
     text = aerospike_conf(layout)
-    (own / "etc" / "aerospike.conf").write_text(change(text) if change else text)
-    conf = f"{seen}/etc/aerospike.conf"
-    process = _spawn(plane, instance_id, conf, own / "log" / "console.log")
-    return Server(process, log)
+    _write_through(plane.etc_dir(instance_id) / "aerospike/aerospike.conf", change(text) if change else text)
+    server.start()
+    return server
 
 
-def _spawn(plane: DataPlane, instance_id: str, conf: str, console: Path) -> subprocess.Popen[bytes]:
-    with console.open("ab") as words:
-        if real := shutil.which("asd"):
-            argv: Sequence[str] = [real, "--config-file", conf, "--fgdaemon"]
-            return plane.spawn(instance_id, argv, stdout=words, stderr=words)
-        # The host program finds the server by the name in argv[0], as it finds the real one.
-        argv = ["asd", "-m", "sandbox.standin", "--config-file", conf]
-        environment = {"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
-        return plane.spawn(
-            instance_id,
-            argv,
-            executable=sys.executable,
-            env=environment,
-            cwd=str(REPOSITORY),
-            stdout=words,
-            stderr=words,
-        )
+def server_of(plane: DataPlane, instance_id: str, *, log_file: str | None = None) -> Server:
+    """Give the server of a node, running or not, by the path that its log has there."""
+    own, seen = plane.host_dir(instance_id), plane.seen_as(instance_id)
+    return Server(plane, instance_id, own / Path(log_file or f"{seen}/{LOG}").relative_to(seen))
+
+
+def _write_through(path: Path, text: str) -> None:
+    """Write as a deployment does that ends with a sync: a power loss later must not find an empty conf."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)

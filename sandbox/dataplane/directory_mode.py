@@ -1,5 +1,6 @@
 """Data plane of folders and plain files, for machines without namespaces, loop devices or root."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sandbox.dataplane import network
+from sandbox.dataplane import network, node_programs
 from sandbox.dataplane.clock import ClockWorks, path_of
 from sandbox.dataplane.copying import copy_file, copy_tree
 from sandbox.dataplane.directory_node import DirectoryNode
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _PAUSE_TIMEOUT_S = 10.0
 
 
-class DirectoryPlane:
+class DirectoryPlane(node_programs.NodeServices):
     """A node is a folder with the trees that the host program looks at, a volume a file, or a tree if it is a root."""
 
     mode: Literal["directory"] = "directory"
@@ -91,9 +92,9 @@ class DirectoryPlane:
                 raise DataPlaneError(f"node_exists: {instance_id}")
             if any(node.private_ip == private_ip for node in self._nodes.values()):
                 raise DataPlaneError(f"address_in_use: {private_ip}")
-            self._clocks.set(instance_id, clock)
             marks = {MARK: self._run.prefix, NODE_MARK: instance_id}
             self._nodes[instance_id] = DirectoryNode(self.workdir / "nodes" / instance_id, private_ip, marks)
+            self.set_clock(instance_id, clock)
 
     def remove_node(self, instance_id: str) -> None:
         """Power loss, as far as folders can show it: all processes end at once."""
@@ -110,8 +111,14 @@ class DirectoryPlane:
 
     def set_clock(self, instance_id: str, clock: NodeClock) -> None:
         """Change a node's clock."""
-        self._node(instance_id)
+        node = self._node(instance_id)
         self._clocks.set(instance_id, clock)
+        node_programs.install(self.shared / instance_id, self._environment(node, instance_id, os.environ))
+
+    def _environment(self, node: DirectoryNode, instance_id: str, over: Mapping[str, str]) -> dict[str, str]:
+        """What every process of a node gets: its tree, its marks, its clock and its own programs."""
+        marks = {"AEROKEEP_ROOT": str(node.folder), **node.marks}
+        return marks | self._clocks.environment(instance_id, path_of(over))
 
     def _node(self, instance_id: str) -> DirectoryNode:
         try:
@@ -129,6 +136,14 @@ class DirectoryPlane:
         """Give the same: nodes see the machine's paths."""
         return str(self.host_dir(instance_id))
 
+    def etc_dir(self, instance_id: str) -> Path:
+        """Give the machine's path to the node's etc, in its root volume's tree."""
+        return self._node(instance_id).volume_tree / "etc"
+
+    def client_network(self) -> contextlib.AbstractContextManager[None]:
+        """Do nothing: the nodes share the machine's network."""
+        return contextlib.nullcontext()
+
     def spawn(
         self,
         instance_id: str,
@@ -139,8 +154,8 @@ class DirectoryPlane:
     ) -> subprocess.Popen[bytes]:
         """Start a process of the node."""
         node = self._node(instance_id)
-        full = {**os.environ, **(env or {}), "AEROKEEP_ROOT": str(node.folder), **node.marks}
-        full |= self._clocks.environment(instance_id, path_of(full))
+        full = {**os.environ, **(env or {})}
+        full |= self._environment(node, instance_id, full)
         node.show_processes()
         process = self._popen(argv, full, popen)
         node.show(process.pid)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import time
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from sandbox.dataplane.processes import marked, send, thread_states
 
 END_TIMEOUT_S = 15.0
 _POLL_S = 0.01
+_AS_MADE = [Path("etc"), Path("etc/hostname")]
+"""What the tree of a root volume holds before anybody used it."""
 _SHARED_PROC = ("cpuinfo", "loadavg", "meminfo", "stat", "sys", "uptime", "version")
 
 
@@ -28,18 +31,29 @@ class DirectoryNode:
         self.kernel_names: dict[str, str] = {}
         self.root_volume: str | None = None
         self._links: dict[str, list[str]] = {}
-        for name in ("dev/disk/by-id", "etc", "proc/self", "run", "sys/block", "sys/class/block", "volume"):
+        for name in ("dev/disk/by-id", "proc/self", "run", "sys/block", "sys/class/block", "volume"):
             (folder / name).mkdir(parents=True)
+        (folder / "etc").symlink_to("volume/etc")
         for name in _SHARED_PROC:
             (folder / "proc" / name).symlink_to(f"/proc/{name}")
         # As on an instance whose one filesystem is the root volume's: every path is on it.
         (folder / "proc/self/mountinfo").write_text(f"1 1 259:0 / / rw,relatime - ext4 /dev/{ROOT_DEVICE} rw\n")
-        (folder / "etc/hostname").write_text("ip-" + private_ip.replace(".", "-") + "\n")
+        self._build_etc()
 
     @property
     def volume_tree(self) -> Path:
         """What the root volume holds."""
         return self.folder / "volume"
+
+    def _build_etc(self) -> None:
+        """Name the host; the rest of etc is the root volume's."""
+        etc = self.volume_tree / "etc"
+        etc.mkdir(parents=True, exist_ok=True)
+        (etc / "hostname").write_text("ip-" + self.private_ip.replace(".", "-") + "\n")
+
+    @property
+    def _unused(self) -> bool:
+        return sorted(path.relative_to(self.volume_tree) for path in self.volume_tree.rglob("*")) == _AS_MADE
 
     def take_root(self, volume_id: str, tree: Path) -> None:
         """Put a root volume's content in place.
@@ -48,11 +62,12 @@ class DirectoryNode:
             DataPlaneError: the node has been used without a root volume already.
 
         """
-        if any(self.volume_tree.iterdir()):
+        if self.root_volume or not self._unused:
             raise DataPlaneError(f"root_too_late: {volume_id}: the node runs already without a root volume")
         if tree.exists():
-            self.volume_tree.rmdir()
+            shutil.rmtree(self.volume_tree)
             tree.rename(self.volume_tree)
+            self._build_etc()
         self.root_volume = volume_id
 
     def plug(self, kernel_name: str, image: Path, links: list[str]) -> None:

@@ -1,21 +1,22 @@
 """Data plane of namespaces, loop devices and reflinks: filesystems freeze and volumes are cut as on EC2."""
 
+import contextlib
 import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sandbox.dataplane import network
+from sandbox.dataplane import network, node_programs
 from sandbox.dataplane.clock import ClockWorks, path_of
 from sandbox.dataplane.ground import Ground
-from sandbox.dataplane.kernel import LoopDevice
+from sandbox.dataplane.kernel import LoopDevice, network_namespace
 from sandbox.dataplane.names import ROOT_DEVICE, instance_store_links, next_kernel_name, volume_links
 from sandbox.dataplane.node_namespace import Node
 from sandbox.dataplane.plane import TRUE_CLOCK, DataPlaneError, NodeClock, check_size
-from sandbox.dataplane.programs import run, tried
+from sandbox.dataplane.programs import make_ext4, run, tried
 from sandbox.dataplane.relay import Relay
 from sandbox.dataplane.run_id import MARK, NODE_MARK, RunId, make_workdir
 from sandbox.dataplane.sweep import sweep
@@ -32,7 +33,7 @@ class _Attached:
     volumes: dict[str, str] = field(default_factory=dict)
 
 
-class NamespacesPlane:
+class NamespacesPlane(node_programs.NodeServices):
     """A node is a set of namespaces, a volume a loop device over its part of the node's backing file."""
 
     mode: Literal["namespaces"] = "namespaces"
@@ -101,7 +102,7 @@ class NamespacesPlane:
                 raise DataPlaneError(f"node_exists: {instance_id}")
             if any(node.private_ip == private_ip for node in self._nodes.values()):
                 raise DataPlaneError(f"address_in_use: {private_ip}")
-            self._clocks.set(instance_id, clock)
+            self._set_clock(instance_id, clock)
             self._serial += 1
             env = {MARK: self._run.prefix, NODE_MARK: instance_id}
             backing = self._store.backing(instance_id)
@@ -132,7 +133,16 @@ class NamespacesPlane:
     def set_clock(self, instance_id: str, clock: NodeClock) -> None:
         """Change a node's clock."""
         self._node(instance_id)
+        self._set_clock(instance_id, clock)
+
+    def _set_clock(self, instance_id: str, clock: NodeClock) -> None:
         self._clocks.set(instance_id, clock)
+        node_programs.install(self.shared / instance_id, self._environment(instance_id, os.environ))
+
+    def _environment(self, instance_id: str, over: Mapping[str, str]) -> dict[str, str]:
+        """What every process of a node gets: its tree, its marks, its clock and its own programs."""
+        marks = {"AEROKEEP_ROOT": "/", MARK: self._run.prefix, NODE_MARK: instance_id}
+        return marks | self._clocks.environment(instance_id, path_of(over))
 
     def _node(self, instance_id: str) -> Node:
         try:
@@ -157,6 +167,16 @@ class NamespacesPlane:
         self._node(instance_id)
         return _SEEN_AS
 
+    def etc_dir(self, instance_id: str) -> Path:
+        """Give the machine's path to the node's /etc."""
+        return self._running(instance_id).root / "etc"
+
+    @contextlib.contextmanager
+    def client_network(self) -> Iterator[None]:
+        """Let this thread make its sockets in the hub's network meanwhile."""
+        with network_namespace(self._ground.pid):
+            yield
+
     def spawn(
         self,
         instance_id: str,
@@ -166,8 +186,8 @@ class NamespacesPlane:
         **popen: Any,  # noqa: ANN401  # subprocess.Popen's own keywords, passed through
     ) -> subprocess.Popen[bytes]:
         """Start a process on the node."""
-        full = {**os.environ, **(env or {}), "AEROKEEP_ROOT": "/", MARK: self._run.prefix, NODE_MARK: instance_id}
-        full |= self._clocks.environment(instance_id, path_of(full))
+        full = {**os.environ, **(env or {})}
+        full |= self._environment(instance_id, full)
         return self._running(instance_id).spawn(argv, env=full, **popen)
 
     def spawn_client(
@@ -207,7 +227,7 @@ class NamespacesPlane:
             attached.kernel_names[device], attached.volumes[volume_id] = kernel_name, device
             if root:
                 if not tried(["blkid", "--probe", loop.path]):
-                    _format(loop.path)
+                    make_ext4(loop.path)
                 self._running(instance_id, root_device=loop.path)
             return f"/dev/{kernel_name}"
 
@@ -225,10 +245,10 @@ class NamespacesPlane:
             return f"/dev/{kernel_name}"
 
     def detach(self, volume_id: str) -> None:
-        """Detach a volume; what is mounted from it is unmounted first.
+        """Detach a volume.
 
         Raises:
-            DataPlaneError: it is the root volume, or its filesystem is in use.
+            DataPlaneError: it is the root volume, or it is mounted: EC2 waits until the guest has unmounted it.
 
         """
         with self._lock:
@@ -239,8 +259,8 @@ class NamespacesPlane:
             kernel_name = attached.kernel_names[attached.volumes[volume_id]]
             if kernel_name == ROOT_DEVICE:
                 raise DataPlaneError(f"root_in_use: {volume_id} is the root of {volume.instance_id}: remove the node")
-            for mount_point in reversed(node.mounted_at(kernel_name)):
-                run(node.enter(["umount", mount_point]))
+            if mounted := node.mounted_at(kernel_name):
+                raise DataPlaneError(f"volume_mounted: {volume_id} is mounted at {', '.join(mounted)}")
             self._store.move_out(volume, node.backing)
             node.unplug(kernel_name)
             del attached.kernel_names[attached.volumes.pop(volume_id)]
@@ -277,12 +297,7 @@ class NamespacesPlane:
         node = self._running(instance_id)
         path = self.device_path(instance_id, device)
         if format:
-            _format(node.loops[path.removeprefix("/dev/")].path)
+            make_ext4(node.loops[path.removeprefix("/dev/")].path)
         run(node.enter(["mkdir", "-p", mount_point]))
         run(node.enter(["mount", "-t", "ext4", path, mount_point]))
         return mount_point
-
-
-def _format(device: str) -> None:
-    """Make an ext4: without a discard and without the kernel's writing of inode tables behind our back."""
-    run(["mkfs.ext4", "-q", "-F", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=1", device])

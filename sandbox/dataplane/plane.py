@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -122,6 +123,15 @@ class DataPlane(Protocol):
     def seen_as(self, instance_id: str) -> str:
         """Give the node's path to its `host_dir`."""
 
+    def etc_dir(self, instance_id: str) -> Path:
+        """Give the machine's path to the node's /etc, which lies on its root volume."""
+
+    def boot(self, instance_id: str) -> None:
+        """Start the services that are enabled and not masked, as the node's init does."""
+
+    def shut_down(self, instance_id: str) -> None:
+        """End all services as a shutdown does; the node stays powered."""
+
     def spawn(
         self,
         instance_id: str,
@@ -140,6 +150,9 @@ class DataPlane(Protocol):
         **popen: Any,  # noqa: ANN401  # subprocess.Popen's own keywords, passed through
     ) -> subprocess.Popen[bytes]:
         """Start a process with the true clock where the nodes' private addresses can be reached."""
+
+    def client_network(self) -> AbstractContextManager[None]:
+        """Let the sockets that this thread makes meanwhile reach the nodes' private addresses."""
 
     def relay(self, port: int) -> None:
         """Make the machine's 127.0.0.1:port answer on 127.0.0.1:port in every node, present and future."""

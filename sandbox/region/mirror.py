@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sandbox.dataplane.plane import TRUE_CLOCK, NodeClock
 from sandbox.region.pace import Pace
-from sandbox.region.plane import Plane
+from sandbox.region.plane import Plane, ServicePlane
 
 ASK_S = 10.0
 INSTANCE_STORES = {"m5d.large": (12,), "i4i.large": (12,), "i4i.2xlarge": (12, 12)}
@@ -113,11 +113,13 @@ class Mirror:
             del self._attached[volume_id]
 
     def power_off(self, machine: Machine, *, hard: bool = True) -> None:
-        """Everything in the node ends at once (unless `hard`, after its filesystems were synced); its volumes stay."""
+        """Everything in the node ends at once (unless `hard`, after a shutdown of its services); its volumes stay."""
         with self._lock:
             if machine.id not in self._nodes:
                 return
             if not hard:
+                if isinstance(self._plane, ServicePlane):
+                    self._plane.shut_down(machine.id)
                 self._ask(machine.id, SYNC)
             self._nodes.discard(machine.id)
             self._plane.remove_node(machine.id)
@@ -141,6 +143,16 @@ class Mirror:
                 self._plug(machine, block.volume_id, device)
             if getattr(self._plane, "mode", None) == "namespaces":  # elsewhere the network is the machine's own
                 self._ask(machine.id, SET_MAC, machine.network_interfaces[0].mac_address, machine.private_ip)
+
+    def boot(self, instance_id: str) -> None:
+        """Start what the node's image starts by itself.
+
+        Raises:
+            DataPlaneError: the node has lost its power meanwhile, or its init does not work.
+
+        """
+        if isinstance(self._plane, ServicePlane):
+            self._plane.boot(instance_id)
 
     def _ask(self, instance_id: str, script: str, *arguments: str) -> None:
         """Let the node's kernel do something; a node that cannot is about to lose its power anyway."""

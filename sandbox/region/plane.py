@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sandbox.dataplane.plane import TRUE_CLOCK, NodeClock
 
@@ -63,3 +63,22 @@ class Plane(Protocol):
 
     def relay(self, port: int) -> None:
         """Let a port of the machine's loopback be reached on every node's loopback too."""
+
+
+@runtime_checkable
+class AnsweringPlane(Protocol):
+    """A plane whose nodes run no shell: they answer documents themselves."""
+
+    def run_document(self, instance_id: str, document: str, environment: Mapping[str, str]) -> tuple[int, str]:
+        """Run a document on the node; → exit code and stdout."""
+
+
+@runtime_checkable
+class ServicePlane(Protocol):
+    """A plane whose nodes have services of their own."""
+
+    def boot(self, instance_id: str) -> None:
+        """Start the services that are enabled and not masked."""
+
+    def shut_down(self, instance_id: str) -> None:
+        """End all services, as a shutdown does."""

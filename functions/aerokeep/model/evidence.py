@@ -38,7 +38,7 @@ class NamespaceEvidence(HostWire):
     """Which counters had moved at the look after that."""
     flushed: bool = False
     master_objects: int | None = None
-    """What the node was master of when the flush was proven, under the guard; None if it could not be read."""
+    """As counted when the flush was proven, under the guard: what a restore must bring back, less what expires."""
     tombstones: int | None = None
 
 

@@ -1,6 +1,7 @@
 """EC2's moving parts together: one lock, one clock, and the seams by which tests make hardware fail."""
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
@@ -61,9 +62,10 @@ class Compute:
         attached = [v for v in list(self.backend.volumes.values()) if v.attachment]
         return [volume for volume in attached if volume.attachment.instance is instance]
 
-    def first_boot(self, instance: Moto) -> None:
-        """Run the user data of a node that has just been powered on."""
-        user_data.run(self._region.plane, instance.id, instance.user_data, delay_s=self.pace.user_data_s)
+    def boot(self, instance: Moto, start_services: Callable[[], None]) -> None:
+        """Let a node that has just been powered on run its user data; between hooks and scripts come its services."""
+        plane, delay_s = self._region.plane, self.pace.user_data_s
+        user_data.run(plane, instance.id, instance.user_data, delay_s=delay_s, start_services=start_services)
 
     # -- hardware fails on demand ----------------------------------------------------------------------------------
 

@@ -29,6 +29,8 @@ class Instances:
         self._launching: set[str] = set()
         self._lost: set[str] = set()
         self._visible_from: dict[str, float] = {}
+        self._powers: dict[str, int] = {}
+        """Counts power going on and off, so that a boot that was cut short wakes nobody."""
 
     def is_launching(self, instance: Moto) -> bool:
         """It has not run yet."""
@@ -77,12 +79,25 @@ class Instances:
 
     def _booted(self, instance: Moto) -> None:
         self.checks.booted(instance.id)
-        self._compute.commands.agent(instance.id).boot(self._compute.pace.agent_online_s)
-        self._compute.first_boot(instance)
+        with self._compute.lock:
+            power = self._powers[instance.id] = self._powers.get(instance.id, 0) + 1
+        self._compute.boot(instance, lambda: self._start_services(instance, power))
         for act in tuple(self.at_boot):
             act(instance.id)
 
+    def _start_services(self, instance: Moto, power: int) -> None:
+        """What the image starts by itself, the SSM agent too: boothooks have ended before anybody can ask the node."""
+        try:
+            self._compute.mirror.boot(instance.id)
+        except DataPlaneError as error:
+            if self._powers[instance.id] == power:
+                self._compute.clockwork.failures.append(f"{instance.id} boot: {error}")
+        with self._compute.lock:
+            if self._powers[instance.id] == power:
+                self._compute.commands.agent(instance.id).boot(self._compute.pace.agent_online_s)
+
     def _power_off(self, instance: Moto, *, hard: bool) -> None:
+        self._powers[instance.id] = self._powers.get(instance.id, 0) + 1
         self._compute.commands.agent(instance.id).lose(self._compute.pace.agent_lost_s)
         self._compute.mirror.power_off(instance, hard=hard)
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from email import message_from_bytes
 from typing import Any
@@ -47,17 +48,18 @@ def _mime_part(message: Any) -> Part:  # noqa: ANN401  # email's own classes
     return Part(kind, text)
 
 
-def run(plane: Plane, instance_id: str, user_data: Any, *, delay_s: float) -> None:  # noqa: ANN401  # moto's own type
-    """Run an instance's user data in the background; what they print stands in ``cloud/output.log`` of its folder."""
-    if user_data is None:
-        return
-    encoded = user_data.as_bytes() if hasattr(user_data, "as_bytes") else str(user_data).encode()
+def run(plane: Plane, instance_id: str, user_data: Any, *, delay_s: float, start_services: Callable[[], None]) -> None:  # noqa: ANN401  # moto's own type
+    """Let a node boot in the background: hooks of its user data, then its services, then its scripts.
+
+    What hooks and scripts print stands in ``cloud/output.log`` of the node's folder.
+    """
+    encoded = user_data.as_bytes() if hasattr(user_data, "as_bytes") else str(user_data or "").encode()
     found = parts(base64.b64decode(encoded))
-    thread = threading.Thread(target=_run, args=(plane, instance_id, found, delay_s), daemon=True)
+    thread = threading.Thread(target=_run, args=(plane, instance_id, found, delay_s, start_services), daemon=True)
     thread.start()
 
 
-def _run(plane: Plane, instance_id: str, found: list[Part], delay_s: float) -> None:
+def _run(plane: Plane, instance_id: str, found: list[Part], delay_s: float, start_services: Callable[[], None]) -> None:
     """A node that loses its power meanwhile ends this where it is."""
     time.sleep(delay_s)
     try:
@@ -65,8 +67,12 @@ def _run(plane: Plane, instance_id: str, found: list[Part], delay_s: float) -> N
         done = folder / instance_id / "done"
         first = not done.exists()
         done.parent.mkdir(parents=True, exist_ok=True)
+        hooks = [part for part in found if part.kind == BOOTHOOK]
+        for number, part in enumerate(hooks, start=1):
+            _run_part(plane, instance_id, f"part-{number:03}", part.text)
+        start_services()
         scripts = [part for part in found if part.kind == SCRIPT] if first else []
-        for number, part in enumerate([part for part in found if part.kind == BOOTHOOK] + scripts, start=1):
+        for number, part in enumerate(scripts, start=len(hooks) + 1):
             _run_part(plane, instance_id, f"part-{number:03}", part.text)
         done.touch()
     except (DataPlaneError, OSError):

@@ -138,7 +138,7 @@ def test_metadata_and_conf_of_every_node_are_in_the_vault_as_they_were_in_the_wi
         for file in files.files:
             body = estate.object(file.key)
             assert (hashlib.sha256(body).hexdigest(), len(body)) == (file.sha256, file.size_bytes)
-        own = estate.plane.host_dir(plan.instance_id) / "etc/aerospike.conf"
+        own = estate.plane.etc_dir(plan.instance_id) / "aerospike/aerospike.conf"
         assert estate.object(f"{prefix}conf/aerospike.conf") == own.read_bytes()
         assert b"by_n" in estate.object(f"{prefix}smd/sindex.smd")
 
