@@ -1,11 +1,17 @@
 """The journeys that are deployed, each with the table of its steps."""
 
 from infra.backup_steps import BACKUP
+from infra.guardian_steps import GUARDIAN
 from infra.protect_steps import PROTECT
 from infra.restore_steps import RESTORE
 from infra.step import Step
 
-JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP, "restore": RESTORE, "protect": PROTECT}
+JOURNEYS: dict[str, tuple[Step, ...]] = {
+    "backup": BACKUP,
+    "restore": RESTORE,
+    "protect": PROTECT,
+    "guardian": GUARDIAN,
+}
 
 
 def construct_id(journey: str) -> str:

@@ -1,4 +1,4 @@
-"""``make demo-restore``: lose a cluster twice – its data, then its machines – and bring it back from one recovery point."""
+"""``make demo-restore``: lose a cluster's data, then its machines, and bring both back from one point."""
 
 import sys
 import time
