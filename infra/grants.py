@@ -63,7 +63,7 @@ class StepGrants:
     def list_cluster_parameters(self) -> None:
         """List the clusters that were deployed."""
         path = self._arn("ssm", "parameter", PARAMETERS.lstrip("/"))
-        self._allow("ListClusters", ["ssm:GetParametersByPath"], [path])
+        self.allow("ListClusters", ["ssm:GetParametersByPath"], [path])
 
     def describe_our_executions(self) -> None:
         """Ask whether an execution of one of our machines still runs."""
@@ -73,12 +73,12 @@ class StepGrants:
             resource_name=f"{PREFIX}-*:*",
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        self._allow("DescribeOurExecutions", ["states:DescribeExecution"], [executions])
-        self._accept_wildcards("Executions are named when they start; the machine's name is the scope.", [executions])
+        self.allow("DescribeOurExecutions", ["states:DescribeExecution"], [executions])
+        self.accept_wildcards("Executions are named when they start; the machine's name is the scope.", [executions])
 
     def publish_failures(self) -> None:
         """Send a message to the topic of failures."""
-        self._allow("PublishFailures", ["sns:Publish"], [failures_topic_arn(self._stack)])
+        self.allow("PublishFailures", ["sns:Publish"], [failures_topic_arn(self._stack)])
         self._use_key("EncryptMessages", "sns", ["kms:Decrypt", "kms:GenerateDataKey"])
 
     def read_vault(self, *prefixes: str) -> None:
