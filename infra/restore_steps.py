@@ -1,7 +1,7 @@
 """The steps of the restore journey: what each may do and why, how long it may take."""
 
 from infra.compute_grants import ComputeGrants
-from infra.grants import POINTS, RUNS, StepGrants
+from infra.grants import INVENTORY, POINTS, RUNS, StepGrants
 from infra.step import Step
 from infra.volume_grants import create_volumes, mark_volumes, move_volumes
 
@@ -81,8 +81,9 @@ def _open_writes(may: StepGrants) -> None:
 
 
 def _release_lock(may: StepGrants) -> None:
-    may.use_catalog("UpdateItem")
-    may.read_vault(RUNS)
+    may.use_catalog("GetItem", "UpdateItem")
+    may.read_vault(RUNS, POINTS)
+    may.write_vault(INVENTORY)  # from now on a node would be replaced with the volumes that it has now
 
 
 def _roll_back(may: StepGrants) -> None:

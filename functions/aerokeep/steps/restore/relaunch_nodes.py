@@ -35,8 +35,11 @@ def run(
     returned = relauncher.look(look, _as_they_were(points, plan, request.cluster, gone))
     if returned is None:
         return Progress(done=False, wait_s=LOOK_AGAIN_S)
-    instances = {node_id: back.instance_id for node_id, back in returned.items()}
-    runs.write(request, "relaunched", Relaunched(instances=instances))
+    relaunched = Relaunched(
+        instances={node_id: back.instance_id for node_id, back in returned.items()},
+        interfaces={node_id: back.interface_id for node_id, back in returned.items()},
+    )
+    runs.write(request, "relaunched", relaunched)
     return Progress(done=True)
 
 
