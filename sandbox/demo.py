@@ -13,7 +13,7 @@ from aerokeep.model.consistency import Consistency
 from aerokeep.model.evidence import NodeEvidence
 from aerokeep.model.recovery_point import Manifest
 
-from sandbox.cluster import NAMESPACES, Cluster, launch, stop_servers
+from sandbox.cluster import NAMESPACES, Cluster, launch
 from sandbox.dataplane.choose import choose
 from sandbox.dataplane.plane import DataPlane, NodeClock
 from sandbox.dataplane.probe import probe
@@ -109,7 +109,7 @@ def _back_up_and_prove(
         screen.proof(verdict)
         return manifest, verdict
     finally:
-        stop_servers([member.server for member in cluster.members.values()])
+        cluster.stop()
 
 
 def _clocks() -> tuple[NodeClock, ...]:
