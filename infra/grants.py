@@ -55,6 +55,12 @@ class StepGrants:
         self.allow("ReadClusterConfiguration", ["ssm:GetParameter"], [arn])
         self.accept_wildcards("Clusters come and go; every parameter below the prefix is Aerokeep's.", [arn])
 
+    def read_all_cluster_parameters(self) -> None:
+        """Read the configuration of every cluster, and list which there are."""
+        self.read_cluster_parameters()
+        arn = self._arn("ssm", "parameter", PARAMETERS.lstrip("/"))
+        self.allow("ListClusters", ["ssm:GetParametersByPath"], [arn])
+
     def read_vault(self, *prefixes: str) -> None:
         """Get objects below ``prefixes``."""
         self._objects("ReadVault", "s3:GetObject", prefixes)
