@@ -23,6 +23,8 @@ READ_RUNS = {"s3:GetObject runs/*", "s3:ListBucket vault", "kms:Decrypt key"}
 WRITE_RUNS = {"s3:PutObject runs/*", "kms:GenerateDataKey key"}
 READ_POINTS = {"s3:GetObject clusters/*/points/*"}
 WRITE_POINTS = {"s3:PutObject clusters/*/points/*", "kms:GenerateDataKey key"}
+READ_INVENTORY = {"s3:GetObject clusters/*/inventory.json"}
+WRITE_INVENTORY = {"s3:PutObject clusters/*/inventory.json", "kms:GenerateDataKey key"}
 BULK = READ_RUNS | WRITE_RUNS
 SEND = {"ssm:SendCommand instance/*", "ssm:GetCommandInvocation *", "ssm:ListCommandInvocations *"}
 SNAPSHOTS = {"ec2:DescribeSnapshots *"}
@@ -46,7 +48,7 @@ BACKUP: dict[str, set[str]] = {
     "CaptureMetadata": verbs("capture") | GET | BULK | WRITE_POINTS,
     "CheckSnapshots": SNAPSHOTS | READ_RUNS,
     "VerifyPoint": SNAPSHOTS | BULK | READ_POINTS,
-    "CommitPoint": GET | PUT | READ_RUNS | READ_POINTS | WRITE_POINTS,
+    "CommitPoint": GET | PUT | READ_RUNS | READ_POINTS | WRITE_POINTS | READ_INVENTORY | WRITE_INVENTORY,
     "ReleaseLock": UPDATE,
     "AbandonPoint": verbs("resume-writes")
     | SNAPSHOTS
@@ -88,7 +90,7 @@ RESTORE: dict[str, set[str]] = {
     "CheckCluster": LOOK,
     "OpenWrites": verbs("open-writes") | GET | BULK,
     "VerifyRestore": LOOK,
-    "ReleaseLock": UPDATE | READ_RUNS,
+    "ReleaseLock": GET | UPDATE | READ_RUNS | READ_POINTS | WRITE_INVENTORY,
     "RollBack": verbs("stop", "stage", "start")
     | {"ec2:CreateTags volume/*", "ec2:DeleteTags volume/*"}
     | MOVE_VOLUMES

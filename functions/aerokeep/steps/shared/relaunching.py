@@ -43,7 +43,7 @@ class Returned(Wire):
     interface_id: str
     mac_address: str
     same_interface: bool
-    """Otherwise its node-id, which is made of the interface's MAC, must be written into aerospike.conf."""
+    """Otherwise its MAC is another, of which the server would make another node-id."""
 
 
 @dataclass(frozen=True)
