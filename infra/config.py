@@ -10,6 +10,8 @@ from infra.schedule_expression import wrong_with_schedule
 
 # The machine's own TimeoutSeconds ends a run that waits for snapshots longer than this (a test compares them).
 LONGEST_SNAPSHOT_DEADLINE_S = 18_000
+# The same for the machine of replace-node: it waits so long for the server's start, and for its join.
+LONGEST_JOIN_S = 64_800
 
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
@@ -95,6 +97,16 @@ class WriteStop(Section):
         return self
 
 
+class Replace(Section):
+    """How a failed node is replaced (docs/runbook.md)."""
+
+    automatic: bool = True
+    data: Literal["reattach", "empty", "auto"] = "reattach"
+    cool_down_s: int = Field(default=1_800, ge=0)
+    patience_s: int = Field(default=900, ge=60, le=21_600)
+    join_deadline_s: int = Field(default=43_200, ge=60, le=LONGEST_JOIN_S)
+
+
 class Notifications(Section):
     """Who hears of executions that did not succeed."""
 
@@ -111,14 +123,15 @@ class Cluster(Section):
     write_stop: WriteStop = WriteStop()
     snapshot_deadline_s: int = Field(default=14_400, ge=60, le=LONGEST_SNAPSHOT_DEADLINE_S)
     not_saved: tuple[Namespace, ...] = ()
+    replace: Replace = Replace()
     instance_roles: tuple[RoleArn, ...] = ()
     kms_keys: tuple[KeyArn, ...] = ()
     subnets: tuple[SubnetId, ...] = ()
 
     def parameter(self, name: str) -> dict[str, Any]:
         """Shape what the Lambdas read from the SSM parameter ``/aerokeep/clusters/<name>``."""
-        told = {"tag", "consistency", "shortfall", "write_stop", "snapshot_deadline_s", "not_saved", "kms_keys"}
-        return {"name": name, **self.model_dump(mode="json", include=told)}
+        kept_to_itself = {"schedule", "instance_roles", "subnets"}  # for the synth alone
+        return {"name": name, **self.model_dump(mode="json", exclude=kept_to_itself)}
 
 
 class Config(Section):

@@ -13,7 +13,7 @@ from constructs import IConstruct
 
 from infra.acknowledge import acknowledge, wildcard_rule
 from infra.config import Config
-from infra.names import CLUSTER_TAG, DOCUMENT_PREFIX, PARAMETERS, RUN_TAG
+from infra.names import CLUSTER_TAG, DOCUMENT_PREFIX, FAILURES_TOPIC, PARAMETERS, PREFIX, RUN_TAG
 
 RUNS = "runs/*"
 POINTS = "clusters/*/points/*"
@@ -30,6 +30,11 @@ class Estate:
     vault_arn: str
     catalog: dynamodb.ITable
     key: kms.IKey
+
+
+def failures_topic_arn(stack: cdk.Stack) -> str:
+    """Name the topic of failures; it is in a stack that comes later."""
+    return stack.format_arn(service="sns", resource=FAILURES_TOPIC)
 
 
 def instance_conditions(config: Config) -> list[dict[str, Any]]:
@@ -55,11 +60,26 @@ class StepGrants:
         self.allow("ReadClusterConfiguration", ["ssm:GetParameter"], [arn])
         self.accept_wildcards("Clusters come and go; every parameter below the prefix is Aerokeep's.", [arn])
 
-    def read_all_cluster_parameters(self) -> None:
-        """Read the configuration of every cluster, and list which there are."""
-        self.read_cluster_parameters()
-        arn = self._arn("ssm", "parameter", PARAMETERS.lstrip("/"))
-        self.allow("ListClusters", ["ssm:GetParametersByPath"], [arn])
+    def list_cluster_parameters(self) -> None:
+        """List the clusters that were deployed."""
+        path = self._arn("ssm", "parameter", PARAMETERS.lstrip("/"))
+        self.allow("ListClusters", ["ssm:GetParametersByPath"], [path])
+
+    def describe_our_executions(self) -> None:
+        """Ask whether an execution of one of our machines still runs."""
+        executions = self._stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{PREFIX}-*:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self.allow("DescribeOurExecutions", ["states:DescribeExecution"], [executions])
+        self.accept_wildcards("Executions are named when they start; the machine's name is the scope.", [executions])
+
+    def publish_failures(self) -> None:
+        """Send a message to the topic of failures."""
+        self.allow("PublishFailures", ["sns:Publish"], [failures_topic_arn(self._stack)])
+        self._use_key("EncryptMessages", "sns", ["kms:Decrypt", "kms:GenerateDataKey"])
 
     def read_vault(self, *prefixes: str) -> None:
         """Get objects below ``prefixes``."""

@@ -6,7 +6,8 @@ from infra.step import Step
 
 
 def _ask_nodes(may: StepGrants) -> None:
-    may.read_all_cluster_parameters()
+    may.read_cluster_parameters()
+    may.list_cluster_parameters()
     may.describe("ec2:DescribeInstances", "ec2:DescribeVolumes", "ssm:DescribeInstanceInformation", sid="FindInstances")
     may.send("health")
     may.use_catalog("GetItem")  # is the cluster being put together?

@@ -1,6 +1,7 @@
 """The journeys that are deployed, each with the table of its steps."""
 
 from infra.backup_steps import BACKUP
+from infra.guardian_steps import GUARDIAN
 from infra.health_steps import HEALTH
 from infra.protect_steps import PROTECT
 from infra.replace_node_steps import REPLACE_NODE
@@ -13,6 +14,7 @@ JOURNEYS: dict[str, tuple[Step, ...]] = {
     "replace-node": REPLACE_NODE,
     "protect": PROTECT,
     "health": HEALTH,
+    "guardian": GUARDIAN,
 }
 
 

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.acknowledge import acknowledge
 from infra.compute_grants import ComputeGrants
-from infra.grants import Estate
+from infra.grants import Estate, failures_topic_arn
 from infra.journeys import package_of
 from infra.names import DOCUMENT_PREFIX, PARAMETERS
 from infra.step import Step
@@ -68,6 +68,7 @@ class StepFunction(Construct):
                 "AEROKEEP_CATALOG": estate.catalog.table_name,
                 "AEROKEEP_CONFIG_PREFIX": PARAMETERS,
                 "AEROKEEP_DOCUMENT_PREFIX": DOCUMENT_PREFIX,
+                "AEROKEEP_FAILURES_TOPIC": failures_topic_arn(cdk.Stack.of(self)),
                 "POWERTOOLS_SERVICE_NAME": "aerokeep",
                 "POWERTOOLS_METRICS_NAMESPACE": "Aerokeep",
             },

@@ -143,6 +143,7 @@ def _path(host: Host, path: StoragePath) -> Reply:
         "fs_type": None if raw or place is None else "ext4",
         "mount_options": None if raw or place is None else "rw,relatime",
         "device": host.device_of(place.volume) if place else path.path,
+        "size_bytes": place.volume.size_bytes if place else None,
         "volume_id": None if place is None or store else place.volume.volume_id,
         "instance_store": store,
         "problem": problem,
@@ -212,6 +213,7 @@ def _healthy(server: Server, namespace: Namespace, view: View) -> Reply:
         "evict_void_time": 0,
         "expired_objects": 0,
         "evicted_objects": 0,
+        "non_expirable_objects": masters + proles,
         "data_avail_pct": 99,
     }
 

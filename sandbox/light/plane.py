@@ -71,12 +71,19 @@ class LightPlane:
                 volume.instance_id = None
             del self.hosts[instance_id]
 
-    def booted(self, instance_id: str) -> None:
+    def boot(self, instance_id: str) -> None:
         """The operating system is up: mount what fstab says, start the server unless it is masked."""
         with self.lock:
             host = self.host(instance_id)
             host.mount_all()
             serving.launch(host, start_s=self.start_s, pid=next(self._pids))
+
+    def shut_down(self, instance_id: str) -> None:
+        """An orderly shutdown ends the server cleanly."""
+        with self.lock:
+            server = self.host(instance_id).server
+            if server is not None:
+                server.stop()
 
     # -- volumes
 

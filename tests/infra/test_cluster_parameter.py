@@ -17,6 +17,13 @@ FULL = {
     "shortfall": "degrade",
     "write_stop": {"lead_s": 90, "lease_s": 40, "budget_s": 12},
     "snapshot_deadline_s": 7200,
+    "replace": {
+        "automatic": False,
+        "data": "auto",
+        "cool_down_s": 60,
+        "patience_s": 120,
+        "join_deadline_s": 3600,
+    },
     "not_saved": ["cache", "sessions"],
     "kms_keys": ["arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d"],
 }

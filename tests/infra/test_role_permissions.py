@@ -23,6 +23,8 @@ READ_RUNS = {"s3:GetObject runs/*", "s3:ListBucket vault", "kms:Decrypt key"}
 WRITE_RUNS = {"s3:PutObject runs/*", "kms:GenerateDataKey key"}
 READ_POINTS = {"s3:GetObject clusters/*/points/*"}
 WRITE_POINTS = {"s3:PutObject clusters/*/points/*", "kms:GenerateDataKey key"}
+READ_INVENTORY = {"s3:GetObject clusters/*/inventory.json"}
+WRITE_INVENTORY = {"s3:PutObject clusters/*/inventory.json", "kms:GenerateDataKey key"}
 BULK = READ_RUNS | WRITE_RUNS
 SEND = {"ssm:SendCommand instance/*", "ssm:GetCommandInvocation *", "ssm:ListCommandInvocations *"}
 SNAPSHOTS = {"ec2:DescribeSnapshots *"}
@@ -46,7 +48,7 @@ BACKUP: dict[str, set[str]] = {
     "CaptureMetadata": verbs("capture") | GET | BULK | WRITE_POINTS,
     "CheckSnapshots": SNAPSHOTS | READ_RUNS,
     "VerifyPoint": SNAPSHOTS | BULK | READ_POINTS,
-    "CommitPoint": GET | PUT | READ_RUNS | READ_POINTS | WRITE_POINTS,
+    "CommitPoint": GET | PUT | READ_RUNS | READ_POINTS | WRITE_POINTS | READ_INVENTORY | WRITE_INVENTORY,
     "ReleaseLock": UPDATE,
     "AbandonPoint": verbs("resume-writes")
     | SNAPSHOTS
@@ -88,7 +90,7 @@ RESTORE: dict[str, set[str]] = {
     "CheckCluster": LOOK,
     "OpenWrites": verbs("open-writes") | GET | BULK,
     "VerifyRestore": LOOK,
-    "ReleaseLock": UPDATE | READ_RUNS,
+    "ReleaseLock": GET | UPDATE | READ_RUNS | READ_POINTS | WRITE_INVENTORY,
     "RollBack": verbs("stop", "stage", "start")
     | {"ec2:CreateTags volume/*", "ec2:DeleteTags volume/*"}
     | MOVE_VOLUMES
@@ -98,7 +100,19 @@ RESTORE: dict[str, set[str]] = {
     | BULK,
     "HaltRestore": GET | UPDATE,
 }
-PERMISSIONS = {"backup": BACKUP, "restore": RESTORE}
+DESCRIBE_EXECUTIONS = {"states:DescribeExecution execution:aerokeep-*:*"}
+GUARDIAN: dict[str, set[str]] = {
+    "FindDeadRuns": {
+        "ssm:GetParameter parameter/aerokeep/clusters/*",
+        "ssm:GetParametersByPath parameter/aerokeep/clusters",
+    }
+    | DESCRIBE_EXECUTIONS
+    | GET,
+    "SettleRun": BACKUP["AbandonPoint"]
+    | DESCRIBE_EXECUTIONS
+    | {"sns:Publish aerokeep-failures", "kms:Decrypt key", "kms:GenerateDataKey key"},
+}
+PERMISSIONS = {"backup": BACKUP, "restore": RESTORE, "guardian": GUARDIAN}
 STEPS = [(journey, step.state) for journey, steps in JOURNEYS.items() for step in steps]
 every_step = pytest.mark.parametrize(("journey", "state"), STEPS)
 
@@ -184,9 +198,13 @@ def test_a_machine_may_call_its_steps_and_no_other_function(synthesis: Synthesis
     assert set(invoke["Resource"]) == {spelt(target) for target in substitutions.values()}
 
 
-def test_the_scheduler_may_start_backups_and_report_what_it_could_not_start(synthesis: Synthesis) -> None:
+def test_the_scheduler_may_start_what_has_a_schedule_and_report_what_it_could_not_start(synthesis: Synthesis) -> None:
     statements = synthesis.statements("AerokeepTrigger", "SchedulerRoleDefaultPolicy")
-    assert sorted(action for s in statements for action in s["Action"]) == ["sqs:SendMessage", "states:StartExecution"]
+    granted = [(action, resource) for s in statements for action in s["Action"] for resource in s["Resource"]]
+    started = sorted(resource for action, resource in granted if action == "states:StartExecution")
+    assert {action for action, _ in granted} == {"sqs:SendMessage", "states:StartExecution"}
+    assert [any(construct_id(journey) in arn for arn in started) for journey in ("backup", "guardian")] == [True] * 2
+    assert len(started) == 2
     assert not any("*" in resource for s in statements for resource in s["Resource"])
 
 
