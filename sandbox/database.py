@@ -25,23 +25,29 @@ LOG = "log/aerospike.log"
 class Layout:
     """Where a node keeps its two namespaces: ``test`` in a file, ``raw`` on two devices."""
 
-    node_id: str
+    node_id: str | None
+    """``None``: the server takes one from its network interface."""
     private_ip: str
     data_file: str
     raw_devices: tuple[str, ...]
     work_directory: str
     log_file: str
     seeds: tuple[str, ...]
+    data_device: str | None = None
+    """Where ``test`` is kept instead, on machines that can't mount."""
 
 
 def aerospike_conf(layout: Layout) -> str:
     """Render an ``aerospike.conf`` that suits the stand-in and a real asd 8.1 alike."""
     seeds = "\n".join(f"        mesh-seed-address-port {seed} 3002" for seed in layout.seeds)
     devices = "\n".join(f"        device {device}" for device in layout.raw_devices)
+    node_id = f"    node-id {layout.node_id}\n" if layout.node_id else ""
+    test = f"        file {layout.data_file}\n        filesize 128M"
+    if layout.data_device:
+        test = f"        device {layout.data_device}"
     return f"""service {{
     cluster-name demo
-    node-id {layout.node_id}
-    work-directory {layout.work_directory}
+{node_id}    work-directory {layout.work_directory}
     proto-fd-max 1024
 }}
 logging {{
@@ -75,8 +81,7 @@ network {{
 namespace test {{
     replication-factor 2
     storage-engine device {{
-        file {layout.data_file}
-        filesize 128M
+{test}
     }}
 }}
 namespace raw {{
@@ -122,7 +127,14 @@ class Server:
         return self.systemctl("is-active", UNIT)[1].strip() == "active"
 
     def start(self) -> None:
-        """Start it (again) and return at once; its log begins anew, so that `wait_ready` does not see an old line."""
+        """Start it unless it runs, and return at once; its log begins anew, so that `wait_ready` sees no old line.
+
+        Raises:
+            RuntimeError: systemctl refuses, as it does for a masked unit.
+
+        """
+        if self.runs:
+            return
         self.log.unlink(missing_ok=True)
         code, words = self.systemctl("start", UNIT)
         if code != 0:
