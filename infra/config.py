@@ -97,6 +97,15 @@ class WriteStop(Section):
         return self
 
 
+class Restore(Section):
+    """How long the slow parts of a restore may take, and what the account may hold."""
+
+    start_deadline_s: int = Field(default=21_600, ge=60, le=LONGEST_JOIN_S)
+    check_deadline_s: int = Field(default=21_600, ge=60, le=LONGEST_JOIN_S)
+    volume_deadline_s: int = Field(default=1_800, ge=60, le=21_600)
+    volume_quota_tib: int = Field(default=50, ge=1)
+
+
 class Replace(Section):
     """How a failed node is replaced (docs/runbook.md)."""
 
@@ -123,6 +132,7 @@ class Cluster(Section):
     write_stop: WriteStop = WriteStop()
     snapshot_deadline_s: int = Field(default=14_400, ge=60, le=LONGEST_SNAPSHOT_DEADLINE_S)
     not_saved: tuple[Namespace, ...] = ()
+    restore: Restore = Restore()
     replace: Replace = Replace()
     instance_roles: tuple[RoleArn, ...] = ()
     kms_keys: tuple[KeyArn, ...] = ()

@@ -17,6 +17,12 @@ FULL = {
     "shortfall": "degrade",
     "write_stop": {"lead_s": 90, "lease_s": 40, "budget_s": 12},
     "snapshot_deadline_s": 7200,
+    "restore": {
+        "start_deadline_s": 7200,
+        "check_deadline_s": 3600,
+        "volume_deadline_s": 600,
+        "volume_quota_tib": 100,
+    },
     "replace": {
         "automatic": False,
         "data": "auto",
