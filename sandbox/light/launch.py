@@ -73,7 +73,6 @@ class LightClusters:
 
     def __init__(self, region: Region, plane: LightPlane) -> None:
         self._region, self._plane = region, plane
-        region.ec2.instances.at_boot.append(plane.boot)
         ec2 = region.client("ec2")
         vpc_id = ec2.create_vpc(CidrBlock=str(NETWORK))["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock=str(NETWORK), AvailabilityZone=f"{region.region}a")

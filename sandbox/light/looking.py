@@ -33,7 +33,7 @@ def survey(host: Host, view: View | None) -> Reply:
             "systemd": True,
             "clock": clock(host),
         },
-        "asd": _asd(host, view),
+        "asd": {**_asd(host, view), "unit": _unit(host)},
         "namespaces": [_namespace(host, namespace, view) for namespace in namespaces],
         "problems": problems,
     }
@@ -79,12 +79,15 @@ def _asd(host: Host, view: View | None) -> Reply:
         "peers": _peers(server, view) if server and view else [],
         "migrations_remaining": _remaining(server, view) if server and view else 0,
         "security_enabled": False,
-        "unit": {
-            "active": "active" if host.server else "inactive",
-            "masked": host.masked,
-            "first_start": DROP_IN in host.files,
-            "enabled": not host.masked,
-        },
+    }
+
+
+def _unit(host: Host) -> Reply:
+    return {
+        "active": "active" if host.server else "inactive",
+        "masked": host.masked,
+        "first_start": DROP_IN in host.files,
+        "enabled": not host.masked,
     }
 
 

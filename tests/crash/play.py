@@ -94,11 +94,14 @@ class Performance:
             again = self._run(row_name(self._name, "again"), prepared)
             yield from self._judge(prepared, since)
             yield from self._journey.ended_well(self._field, prepared, again)
-            if any(state.startswith("Protect") for state in lambda_states(machine(self._row.journey))):
+            if again.status == "SUCCEEDED" and self._protects():
                 yield from unprotected(self._field, prepared.cluster)
             yield from oversized(self.executions)
         finally:
             self._field.clear(prepared.cluster)
+
+    def _protects(self) -> bool:
+        return any(state.startswith("Protect") for state in lambda_states(machine(self._row.journey)))
 
     def _run(self, name: str, prepared: Prepared) -> Execution:
         arn = self._field.start(self._row.journey, name, prepared.request)
@@ -119,7 +122,8 @@ class Performance:
                 yield Breach("never_struck", f"{strike.handler} made no call: {struck.words}")
         if self._field.deployed(GUARDIAN):
             self._field.let_busy_time_pass(prepared.cluster.name)
-            self.executions.append(self._field.run(GUARDIAN, row_name(self._name, GUARDIAN), {}))
+            request = {"cluster": prepared.cluster.name}
+            self.executions.append(self._field.run(GUARDIAN, row_name(self._name, GUARDIAN), request))
 
     def _judge(self, prepared: Prepared, since: Mark) -> Iterator[Breach]:
         fate, serves = self._journey.judge(self._field, prepared)
