@@ -13,6 +13,9 @@ LONGEST_SNAPSHOT_DEADLINE_S = 18_000
 
 # The same for a restore: two such parts, twice if it has to go back, and the rest.
 LONGEST_PART_OF_A_RESTORE_S = 36_000
+# And for the replacement of a node: it waits so long for the server's start, and as long again for its join.
+LONGEST_JOIN_S = 86_400
+LONGEST_PATIENCE_S = 7_200
 
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
@@ -113,8 +116,8 @@ class Replace(Section):
     automatic: bool = True
     data: Literal["reattach", "empty", "auto"] = "reattach"
     cool_down_s: int = Field(default=1_800, ge=0)
-    patience_s: int = Field(default=900, ge=60, le=7_200)
-    join_deadline_s: int = Field(default=43_200, ge=60, le=86_400)
+    patience_s: int = Field(default=900, ge=60, le=LONGEST_PATIENCE_S)
+    join_deadline_s: int = Field(default=43_200, ge=60, le=LONGEST_JOIN_S)
 
 
 class Notifications(Section):
