@@ -60,19 +60,6 @@ class ComputeGrants(StepGrants):
         self.allow("RecordHealth", ["cloudwatch:PutMetricData"], ["*"], ours)
         self.accept_wildcards("PutMetricData has no resource in IAM; the namespace is the scope.", ["*"])
 
-    def diagnose_nodes(self) -> None:
-        """Look at instances, their checks, volumes, interfaces and images, and ask hosts."""
-        self.describe(
-            "ec2:DescribeInstances",
-            "ec2:DescribeInstanceStatus",
-            "ec2:DescribeVolumes",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeImages",
-            "ssm:DescribeInstanceInformation",
-            sid="Diagnose",
-        )
-        self.send("health")
-
     def fence_nodes(self) -> None:
         """Stop and terminate a cluster's instances; lift what protects one from that."""
         self.on_instances(

@@ -1,6 +1,7 @@
 """The steps of the restore journey: what each may do and why, how long it may take."""
 
-from infra.grants import POINTS, RUNS, StepGrants
+from infra.compute_grants import ComputeGrants
+from infra.grants import INVENTORY, POINTS, RUNS, StepGrants
 from infra.step import Step
 from infra.volume_grants import create_volumes, mark_volumes, move_volumes
 
@@ -25,8 +26,11 @@ def _plan_restore(may: StepGrants) -> None:
     may.write_vault(RUNS)
 
 
-def _relaunch_nodes(may: StepGrants) -> None:
-    may.read_vault(RUNS)
+def _relaunch_nodes(may: ComputeGrants) -> None:
+    may.relaunch_nodes()
+    may.send("survey")  # a server that could start must not get volumes
+    may.use_catalog("GetItem")
+    may.read_vault(RUNS, POINTS)  # POINTS: what the instances were like
     may.write_vault(RUNS)
 
 
@@ -77,8 +81,9 @@ def _open_writes(may: StepGrants) -> None:
 
 
 def _release_lock(may: StepGrants) -> None:
-    may.use_catalog("UpdateItem")
-    may.read_vault(RUNS)
+    may.use_catalog("GetItem", "UpdateItem")
+    may.read_vault(RUNS, POINTS)
+    may.write_vault(INVENTORY)  # from now on a node would be replaced with the volumes that it has now
 
 
 def _roll_back(may: StepGrants) -> None:

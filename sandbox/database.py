@@ -18,30 +18,35 @@ READY_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.5
 UNIT = "aerospike"
 LOG = "log/aerospike.log"
-"""Below the node's own folder."""
 
 
 @dataclass(frozen=True)
 class Layout:
     """Where a node keeps its two namespaces: ``test`` in a file, ``raw`` on two devices."""
 
-    node_id: str
+    node_id: str | None
+    """``None``: the server takes one from its network interface."""
     private_ip: str
     data_file: str
     raw_devices: tuple[str, ...]
     work_directory: str
     log_file: str
     seeds: tuple[str, ...]
+    data_device: str | None = None
+    """Where ``test`` is kept instead, on machines that can't mount."""
 
 
 def aerospike_conf(layout: Layout) -> str:
     """Render an ``aerospike.conf`` that suits the stand-in and a real asd 8.1 alike."""
     seeds = "\n".join(f"        mesh-seed-address-port {seed} 3002" for seed in layout.seeds)
     devices = "\n".join(f"        device {device}" for device in layout.raw_devices)
+    node_id = f"    node-id {layout.node_id}\n" if layout.node_id else ""
+    test = f"        file {layout.data_file}\n        filesize 128M"
+    if layout.data_device:
+        test = f"        device {layout.data_device}"
     return f"""service {{
     cluster-name demo
-    node-id {layout.node_id}
-    work-directory {layout.work_directory}
+{node_id}    work-directory {layout.work_directory}
     proto-fd-max 1024
 }}
 logging {{
@@ -75,8 +80,7 @@ network {{
 namespace test {{
     replication-factor 2
     storage-engine device {{
-        file {layout.data_file}
-        filesize 128M
+{test}
     }}
 }}
 namespace raw {{
@@ -90,14 +94,20 @@ namespace raw {{
 
 @dataclass
 class Server:
-    """The server of a node as its operator has it: a service, and its log as the machine sees it."""
+    """The server of a node as its operator has it: a service that may run or not, and its log."""
 
     plane: DataPlane
     instance_id: str
-    log: Path
+    log_file: str = LOG
+    """Below the node's own folder."""
+
+    @property
+    def log(self) -> Path:
+        """The log as the machine sees it now: a boot gives the node another root."""
+        return self.plane.host_dir(self.instance_id) / self.log_file
 
     def wait_ready(self) -> None:
-        """Wait for the line with which asd says that it serves.
+        """Wait for the line with which asd says that it serves; after a boot that of the life before is there too.
 
         Raises:
             RuntimeError: it ended, or did not say so in time; with the end of its log.
@@ -122,7 +132,14 @@ class Server:
         return self.systemctl("is-active", UNIT)[1].strip() == "active"
 
     def start(self) -> None:
-        """Start it (again) and return at once; its log begins anew, so that `wait_ready` does not see an old line."""
+        """Start it unless it runs, and return at once; its log begins anew, so that `wait_ready` sees no old line.
+
+        Raises:
+            RuntimeError: systemctl refuses, as it does for a masked unit.
+
+        """
+        if self.runs:
+            return
         self.log.unlink(missing_ok=True)
         code, words = self.systemctl("start", UNIT)
         if code != 0:
@@ -155,18 +172,12 @@ def start_server(
     plane: DataPlane, instance_id: str, layout: Layout, *, change: "Callable[[str], str] | None" = None
 ) -> Server:
     """Write the conf (``change`` has the last word on its text), start the service on the node, and return at once."""
-    server = server_of(plane, instance_id, log_file=layout.log_file)
+    server = Server(plane, instance_id, str(Path(layout.log_file).relative_to(plane.seen_as(instance_id))))
     server.log.parent.mkdir(parents=True, exist_ok=True)
     text = aerospike_conf(layout)
     _write_through(plane.etc_dir(instance_id) / "aerospike/aerospike.conf", change(text) if change else text)
     server.start()
     return server
-
-
-def server_of(plane: DataPlane, instance_id: str, *, log_file: str | None = None) -> Server:
-    """Give the server of a node, running or not, by the path that its log has there."""
-    own, seen = plane.host_dir(instance_id), plane.seen_as(instance_id)
-    return Server(plane, instance_id, own / Path(log_file or f"{seen}/{LOG}").relative_to(seen))
 
 
 def _write_through(path: Path, text: str) -> None:

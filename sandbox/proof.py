@@ -1,8 +1,6 @@
 """Prove a recovery point: cold-start servers on copies of its snapshots and let the witness judge what came back."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +10,10 @@ from uuid import uuid4
 from aerokeep.model.plan import NodePlan
 from aerokeep.model.recovery_point import Manifest, NodeCut
 
-from sandbox.cluster import FILE_DEVICE, RAW_DEVICES, prepare, stop_servers
-from sandbox.database import REPOSITORY, Layout, Server, start_server
+from sandbox.cluster import FILE_DEVICE, PORT, RAW_DEVICES, prepare, run_client, stop_servers
+from sandbox.database import Layout, Server, start_server
 from sandbox.dataplane.plane import DataPlane
+from sandbox.witness.verdict import Period
 
 FIRST_ADDRESS = 20
 """Addresses of the copies: not those of the living cluster, so that the two can't meet."""
@@ -136,7 +135,8 @@ def judge_copies(
             servers.append(start_server(plane, instance_id, layout))
         for server in servers:
             server.wait_ready()
-        return _judge(plane, ips, ledger, first_request_at=first_request_at, last_response_at=last_response_at)
+        seeds = ",".join(f"{ip}:{PORT}" for ip in ips)
+        return _judge(plane, seeds, ledger, Period(first_request_at, last_response_at))
     finally:
         stop_servers(servers)
         for instance_id in started:
@@ -149,17 +149,36 @@ def _attach(plane: DataPlane, instance_id: str, volume: VolumeCopy) -> None:
     plane.attach(volume_id, instance_id, device=volume.device, root=volume.root)
 
 
-def _judge(
-    plane: DataPlane, ips: list[str], ledger: Path, *, first_request_at: float, last_response_at: float
+def judge_live(
+    plane: DataPlane,
+    seeds: str,
+    ledger: Path,
+    *,
+    first_request_at: float,
+    last_response_at: float,
+    reopened_at: float | None = None,
 ) -> Verdict:
-    argv = [sys.executable, "-m", "sandbox.witness", "judge", "--seeds", ",".join(f"{ip}:3000" for ip in ips)]
-    argv += ["--ledger", str(ledger)]
-    argv += ["--first-request", f"{first_request_at:.6f}", "--last-response", f"{last_response_at:.6f}"]
-    process = plane.spawn_client(argv, cwd=str(REPOSITORY), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = process.communicate(timeout=JUDGE_TIMEOUT_S)
-    if process.returncode != 0:
-        raise RuntimeError(f"the witness could not judge: {err.decode()[-1000:]}")
-    told = json.loads(out)
+    """Let the witness judge a cluster where it is, after a restore or a replacement.
+
+    Args:
+        plane: where it is.
+        seeds: ``ip:port[,ip:port…]`` of all its nodes.
+        ledger: what the witness recorded; its writer must have been stopped.
+        first_request_at: epoch seconds; what was acknowledged before must be there.
+        last_response_at: epoch seconds; what was sent after must not be there, up to ``reopened_at``.
+        reopened_at: an instant between the end of the old servers and the first write to the restored ones, if the
+            writer went on: what was sent later must be there again. Where nothing was restored (a node was replaced),
+            give the end of the writer as the first two instants: every acknowledged write must be there.
+
+    """
+    return _judge(plane, seeds, ledger, Period(first_request_at, last_response_at, reopened_at or float("inf")))
+
+
+def _judge(plane: DataPlane, seeds: str, ledger: Path, period: Period) -> Verdict:
+    argv = ["sandbox.witness", "judge", "--seeds", seeds, "--ledger", str(ledger)]
+    argv += ["--first-request", f"{period.first_request_at:.6f}", "--last-response", f"{period.last_response_at:.6f}"]
+    argv += ["--reopened", f"{period.reopened_at:.6f}"]
+    told = json.loads(run_client(plane, argv, timeout_s=JUDGE_TIMEOUT_S))
     return Verdict(
         acknowledged=told["acknowledged"],
         before_cut=told["before_cut"],

@@ -19,6 +19,10 @@ RUNNERS: Dict[str, str] = {
     "resume-writes": "resume_writes",
     "capture": "capture",
     "health": "health",
+    "stop": "stop",
+    "stage": "stage",
+    "start": "start",
+    "open-writes": "open_writes",
 }
 """The module of each verb, imported when it is called: a document carries no other verb's."""
 INTERNAL: Dict[str, str] = {"resident": "run_resident", "undo": "run_undo"}

@@ -26,7 +26,10 @@ _PAUSE_TIMEOUT_S = 10.0
 
 
 class DirectoryPlane(node_programs.NodeServices):
-    """A node is a folder with the trees that the host program looks at, a volume a file, or a tree if it is a root."""
+    """A node is a folder with the trees that the host program looks at, a volume a file, or a tree if it is a root.
+
+    The folder is named by the node's private address: a relaunched node finds the paths of its conf where they were.
+    """
 
     mode: Literal["directory"] = "directory"
     shortcomings = (
@@ -93,7 +96,7 @@ class DirectoryPlane(node_programs.NodeServices):
             if any(node.private_ip == private_ip for node in self._nodes.values()):
                 raise DataPlaneError(f"address_in_use: {private_ip}")
             marks = {MARK: self._run.prefix, NODE_MARK: instance_id}
-            self._nodes[instance_id] = DirectoryNode(self.workdir / "nodes" / instance_id, private_ip, marks)
+            self._nodes[instance_id] = DirectoryNode(self.workdir / "nodes" / private_ip, private_ip, marks)
             self.set_clock(instance_id, clock)
 
     def remove_node(self, instance_id: str) -> None:

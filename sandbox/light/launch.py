@@ -73,7 +73,6 @@ class LightClusters:
 
     def __init__(self, region: Region, plane: LightPlane) -> None:
         self._region, self._plane = region, plane
-        region.ec2.instances.at_boot.append(plane.booted)
         ec2 = region.client("ec2")
         vpc_id = ec2.create_vpc(CidrBlock=str(NETWORK))["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock=str(NETWORK), AvailabilityZone=f"{region.region}a")
@@ -127,7 +126,7 @@ class LightClusters:
                 volume.content = Content(fs_type="ext4")
             for path, content in _files(name, member, host, addresses).items():
                 host.write(path, content)
-            self._plane.booted(member.instance_id)
+            self._plane.boot(member.instance_id)
 
     @staticmethod
     def _until(question: Callable[[], bool], what: object) -> None:

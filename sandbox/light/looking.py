@@ -33,7 +33,7 @@ def survey(host: Host, view: View | None) -> Reply:
             "systemd": True,
             "clock": clock(host),
         },
-        "asd": _asd(host, view),
+        "asd": {**_asd(host, view), "unit": _unit(host)},
         "namespaces": [_namespace(host, namespace, view) for namespace in namespaces],
         "problems": problems,
     }
@@ -79,12 +79,15 @@ def _asd(host: Host, view: View | None) -> Reply:
         "peers": _peers(server, view) if server and view else [],
         "migrations_remaining": _remaining(server, view) if server and view else 0,
         "security_enabled": False,
-        "unit": {
-            "active": "active" if host.server else "inactive",
-            "masked": host.masked,
-            "first_start": DROP_IN in host.files,
-            "enabled": not host.masked,
-        },
+    }
+
+
+def _unit(host: Host) -> Reply:
+    return {
+        "active": "active" if host.server else "inactive",
+        "masked": host.masked,
+        "first_start": DROP_IN in host.files,
+        "enabled": not host.masked,
     }
 
 
@@ -143,6 +146,7 @@ def _path(host: Host, path: StoragePath) -> Reply:
         "fs_type": None if raw or place is None else "ext4",
         "mount_options": None if raw or place is None else "rw,relatime",
         "device": host.device_of(place.volume) if place else path.path,
+        "size_bytes": place.volume.size_bytes if place else None,
         "volume_id": None if place is None or store else place.volume.volume_id,
         "instance_store": store,
         "problem": problem,
@@ -212,6 +216,7 @@ def _healthy(server: Server, namespace: Namespace, view: View) -> Reply:
         "evict_void_time": 0,
         "expired_objects": 0,
         "evicted_objects": 0,
+        "non_expirable_objects": masters + proles,
         "data_avail_pct": 99,
     }
 

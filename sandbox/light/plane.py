@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,6 @@ from typing import Any, Literal, cast
 
 from sandbox.dataplane.plane import TRUE_CLOCK, DataPlaneError, NodeClock, check_size
 from sandbox.dataplane.run_id import RunId, make_workdir
-from sandbox.dataplane.sweep import sweep
 from sandbox.light import scripts, serving, verbs
 from sandbox.light.cluster import View, view_of
 from sandbox.light.content import Data, Store, Volume
@@ -23,17 +23,15 @@ class LightPlane:
 
     mode: Literal["light"] = "light"
 
-    def __init__(self, workdir: Path | None = None, *, start_s: float = 0.05, migrate_s: float = 0.1) -> None:
-        """Take a folder below ``workdir`` (or the temporary folder), for what the region itself keeps.
+    def __init__(self, *, start_s: float = 0.05, migrate_s: float = 0.1) -> None:
+        """Take a folder for what the region itself keeps.
 
         Args:
-            workdir: where.
             start_s: from a server's start until it answers.
             migrate_s: from a member's join until migrations have brought what it lacks.
 
         """
-        self._run = RunId.new()
-        self.workdir = make_workdir(self._run, workdir)
+        self.workdir = make_workdir(RunId.new(), None)
         self.start_s, self.migrate_s = start_s, migrate_s
         self.lock = threading.RLock()
         """Held while anything is looked at or changed; never while a host talks to the region."""
@@ -43,7 +41,7 @@ class LightPlane:
 
     def close(self) -> None:
         """Leave nothing behind."""
-        sweep(self._run)
+        shutil.rmtree(self.workdir, ignore_errors=True)
 
     # -- nodes
 
@@ -71,12 +69,19 @@ class LightPlane:
                 volume.instance_id = None
             del self.hosts[instance_id]
 
-    def booted(self, instance_id: str) -> None:
+    def boot(self, instance_id: str) -> None:
         """The operating system is up: mount what fstab says, start the server unless it is masked."""
         with self.lock:
             host = self.host(instance_id)
             host.mount_all()
             serving.launch(host, start_s=self.start_s, pid=next(self._pids))
+
+    def shut_down(self, instance_id: str) -> None:
+        """An orderly shutdown ends the server cleanly."""
+        with self.lock:
+            server = self.host(instance_id).server
+            if server is not None:
+                server.stop()
 
     # -- volumes
 

@@ -22,7 +22,7 @@ def stop(host: Host, run: str, unmount: str) -> dict[str, Any]:
     points = [] if unmount == NONE else unmount.split(",")
     for point in points:
         if (volume := host.mounts.pop(point, None)) is not None:
-            host.unmounted.setdefault(run, {})[point] = volume.volume_id
+            host.unmounted.setdefault(run, {}).setdefault(point, volume.volume_id)
     return {"state": "stopped", "masked": True, "clean": clean or None, "unmounted": points, "detail": ""}
 
 

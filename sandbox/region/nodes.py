@@ -52,6 +52,8 @@ class NodeSpec:
     volumes: Sequence[VolumeSpec] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     profile: str | None = None
+    security_group: str | None = None
+    """A name; the group is made in the subnet's VPC if it does not exist."""
     root_size_gib: int = 8
     instance_type: str = "m5.large"
     clock: NodeClock = TRUE_CLOCK
@@ -74,6 +76,8 @@ def launch(region: "Region", spec: NodeSpec) -> Node:
             {"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": spec.root_size_gib, "DeleteOnTermination": True}}
         ],
     }
+    if spec.security_group:
+        request["SecurityGroupIds"] = [_group(ec2, spec.security_group, request["SubnetId"])]
     if spec.profile:
         request["IamInstanceProfile"] = {"Name": _profile(region.client("iam"), spec.profile)}
     instance = ec2.run_instances(**request)["Instances"][0]
@@ -85,6 +89,26 @@ def launch(region: "Region", spec: NodeSpec) -> Node:
     ssm = region.client("ssm")
     _until(lambda: _agent_answers(ssm, instance_id), f"no agent of {instance_id} answers")
     return Node(instance_id, spec.private_ip, mappings[ROOT_DEVICE], volumes)
+
+
+def find(region: "Region", private_ip: str) -> Node:
+    """The instance that runs under an address now, as it is in this moment.
+
+    Raises:
+        LookupError: none does.
+
+    """
+    wanted = [
+        {"Name": "private-ip-address", "Values": [private_ip]},
+        {"Name": "instance-state-name", "Values": ["running"]},
+    ]
+    found = region.client("ec2").describe_instances(Filters=wanted)["Reservations"]
+    if not found:
+        raise LookupError(f"no instance runs under {private_ip}")
+    instance = found[0]["Instances"][0]
+    volumes = {entry["DeviceName"]: entry["Ebs"]["VolumeId"] for entry in instance["BlockDeviceMappings"]}
+    root = volumes.pop(instance["RootDeviceName"])
+    return Node(instance["InstanceId"], private_ip, root, volumes)
 
 
 def _until(question: Callable[[], bool], otherwise: str) -> None:
@@ -130,6 +154,14 @@ def _subnet(ec2: Any, private_ip: str, region: str) -> str:  # noqa: ANN401  # t
     vpc = ec2.create_vpc(CidrBlock=block)["Vpc"]
     made = ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock=block, AvailabilityZone=f"{region}a")["Subnet"]
     return str(made["SubnetId"])
+
+
+def _group(ec2: Any, name: str, subnet_id: str) -> str:  # noqa: ANN401  # the same
+    vpc_id = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"][0]["VpcId"]
+    wanted = [{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpc_id]}]
+    found = ec2.describe_security_groups(Filters=wanted)["SecurityGroups"]
+    made = found[0] if found else ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc_id)
+    return str(made["GroupId"])
 
 
 def _profile(iam: Any, name: str) -> str:  # noqa: ANN401  # the same

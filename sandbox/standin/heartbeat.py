@@ -83,6 +83,7 @@ class Mesh:
     async def _beat(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            self._hang_up(loop.time())
             self._dial(loop.time())
             if self.membership.tick(now=loop.time()):
                 self._on_change()
@@ -93,6 +94,13 @@ class Mesh:
                 else:
                     writer.write(pulse)
             await asyncio.sleep(self.interval_s)
+
+    def _hang_up(self, now: float) -> None:
+        """Let go of links to whoever is not heard any more: one to a host that lost its power would never end."""
+        heard = {peer.heartbeat for peer in self.membership.peers.values()}
+        for address in self._links.keys() - heard:
+            if now - self._dialled.get(address, now) > self.membership.timeout_s:
+                self._links.pop(address).transport.abort()
 
     def _dial(self, now: float) -> None:
         known = {p.heartbeat for p in self.membership.peers.values()} | set(self._seeds)

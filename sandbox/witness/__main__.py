@@ -15,7 +15,7 @@ from aerospike.exception import AerospikeError
 
 from sandbox.witness.ledger import Ledger, read
 from sandbox.witness.reader import NotReadyError, read_all, wait_ready
-from sandbox.witness.verdict import judge
+from sandbox.witness.verdict import Period, judge
 from sandbox.witness.writer import Writer, connect
 
 
@@ -33,6 +33,12 @@ def _arguments() -> argparse.Namespace:
     tell = verbs.add_parser("judge", help="compare a restored cluster with the ledger")
     tell.add_argument("--first-request", required=True, type=float, help="epoch seconds of the first cut request")
     tell.add_argument("--last-response", required=True, type=float, help="epoch seconds of the last cut response")
+    tell.add_argument(
+        "--reopened",
+        type=float,
+        default=float("inf"),
+        help="epoch seconds between the end of the old servers and the first write to the restored ones",
+    )
     tell.add_argument("--nodes", type=int, help="nodes that must be one cluster first (default: as many as seeds)")
     for verb in (write, tell):
         verb.add_argument("--seeds", required=True, type=_seeds, help="ip:port[,ip:port…]")
@@ -71,7 +77,7 @@ def _judge(arguments: argparse.Namespace) -> int:
         found = read_all(client, keys, deadline=time.monotonic() + arguments.wait)
     finally:
         client.close()
-    verdict = judge(entries, found, first_request_at=arguments.first_request, last_response_at=arguments.last_response)
+    verdict = judge(entries, found, Period(arguments.first_request, arguments.last_response, arguments.reopened))
     print(json.dumps(asdict(verdict)))
     return 0
 

@@ -96,6 +96,7 @@ class Field:
         """Take a cluster's instances and volumes away, so that the region stays small and quick."""
         ec2, wanted = self.region.client("ec2"), [{"Name": f"tag:{TAG}", "Values": [cluster.name]}]
         found = [i for r in ec2.describe_instances(Filters=wanted)["Reservations"] for i in r["Instances"]]
+        self.region.client("ssm").delete_parameter(Name=f"/aerokeep/clusters/{cluster.name}")
         if found:
             ec2.terminate_instances(InstanceIds=[instance["InstanceId"] for instance in found])
 

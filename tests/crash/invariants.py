@@ -61,32 +61,34 @@ def resources_of(field: Field, cluster: LightCluster) -> Iterator[tuple[str, dic
         held = {i for i, v in store.volumes.items() if _holds(v.content.parts, cluster)}
         held |= {i for i, c in store.snapshots.items() if _holds(c.parts, cluster)}
     for instance in instances.values():
-        yield instance.id, _tags(instance)
+        yield instance.id, tags_of(instance)
     for volume in volumes.values():
         attached = volume.attachment is not None and volume.attachment.instance.id in instances
         if attached or volume.id in held or _is_of(volume, cluster):
-            yield volume.id, _tags(volume)
+            yield volume.id, tags_of(volume)
     for snapshot in list(backend.snapshots.values()):
         if snapshot.id in held or _is_of(snapshot, cluster):
-            yield snapshot.id, _tags(snapshot)
+            yield snapshot.id, tags_of(snapshot)
     for eni in list(backend.enis.values()):
         if eni.private_ip_address in cluster.addresses or _is_of(eni, cluster):
-            yield eni.id, _tags(eni)
+            yield eni.id, tags_of(eni)
     for image in list(backend.amis.values()):
         if getattr(image, "instance_id", None) in instances or _is_of(image, cluster):
-            yield image.id, _tags(image)
+            yield image.id, tags_of(image)
 
 
 def _holds(parts: Iterable[tuple[str, str, str]], cluster: LightCluster) -> bool:
     return any(timeline.startswith(f"{cluster.name}/") for _, timeline, _ in parts)
 
 
-def _tags(resource: Any) -> dict[str, str]:  # noqa: ANN401  # moto has no types
-    return {str(tag["key"]): str(tag["value"]) for tag in resource.get_tags()}
+def tags_of(resource: Any) -> dict[str, str]:  # noqa: ANN401  # moto has no types
+    """The tags of one of moto's EC2 resources."""
+    # Past get_tags(), which looks through all tags of the region for each resource.
+    return {str(key): str(value) for key, value in resource.ec2_backend.tags.get(resource.id, {}).items()}
 
 
 def _is_of(resource: Any, cluster: LightCluster) -> bool:  # noqa: ANN401  # the same
-    tags = _tags(resource)
+    tags = tags_of(resource)
     return cluster.name in (tags.get("aerokeep:cluster"), tags.get(TAG))
 
 
@@ -173,7 +175,7 @@ def orphans(field: Field) -> Iterator[Breach]:
     """Volumes and snapshots that carry no tag at all: nobody could say whose they are."""
     backend = field.region.ec2.backend
     for resource in (*list(backend.volumes.values()), *list(backend.snapshots.values())):
-        if resource.id not in field.found and not _tags(resource):
+        if resource.id not in field.found and not tags_of(resource):
             yield Breach("orphan", f"{resource.id} carries no tag")
 
 

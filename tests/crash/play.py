@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from tests.crash.field import GUARDIAN, Execution, Field
 from tests.crash.invariants import Breach, Mark, breaches, longest_lambda, mark, oversized, unprotected
-from tests.crash.journeys import JOURNEYS, Journey, Prepared, a_second_later
-from tests.crash.rows import How, Row, handler_of, lambda_states, machine
+from tests.crash.journeys import JOURNEYS, Journey, Prepared
+from tests.crash.rows import Row, handler_of, lambda_states, machine
 from tests.crash.strikes import Strike
 
 
@@ -84,20 +84,24 @@ class Performance:
 
     def play(self) -> Iterator[Breach]:
         """Strike, let the guardian see to it, judge; start the same input again, judge again."""
-        prepared = self._journey.prepare(self._field, self._name)
+        prepared = self._journey.prepare(self._field, self._name, self._row)
+        self.executions += prepared.made
         since = mark(self._field, prepared.cluster)
         try:
             yield from self._strike(prepared)
             yield from self._judge(prepared, since)
-            a_second_later()
+            _a_second_later()
             again = self._run(row_name(self._name, "again"), prepared)
             yield from self._judge(prepared, since)
             yield from self._journey.ended_well(self._field, prepared, again)
-            if any(state.startswith("Protect") for state in lambda_states(machine(self._row.journey))):
+            if again.status == "SUCCEEDED" and self._protects():
                 yield from unprotected(self._field, prepared.cluster)
             yield from oversized(self.executions)
         finally:
             self._field.clear(prepared.cluster)
+
+    def _protects(self) -> bool:
+        return any(state.startswith("Protect") for state in lambda_states(machine(self._row.journey)))
 
     def _run(self, name: str, prepared: Prepared) -> Execution:
         arn = self._field.start(self._row.journey, name, prepared.request)
@@ -107,9 +111,8 @@ class Performance:
 
     def _strike(self, prepared: Prepared) -> Iterator[Breach]:
         row, name = self._row, row_name(self._name, "struck")
-        strikes = [Strike(handler_of(row.journey, row.state), row.how)]
-        if row.provoked_by:
-            strikes.insert(0, Strike(handler_of(row.journey, row.provoked_by), How.KILLED))
+        acts = [*((provocation.state, provocation.how) for provocation in row.provoked), (row.state, row.how)]
+        strikes = [Strike(handler_of(row.journey, state), how) for state, how in acts]
         arn = self._field.arn_of(row.journey, name)
         self._field.strikes.arm(arn, strikes)
         struck = self._run(name, prepared)
@@ -119,7 +122,8 @@ class Performance:
                 yield Breach("never_struck", f"{strike.handler} made no call: {struck.words}")
         if self._field.deployed(GUARDIAN):
             self._field.let_busy_time_pass(prepared.cluster.name)
-            self.executions.append(self._field.run(GUARDIAN, row_name(self._name, GUARDIAN), {}))
+            request = {"cluster": prepared.cluster.name}
+            self.executions.append(self._field.run(GUARDIAN, row_name(self._name, GUARDIAN), request))
 
     def _judge(self, prepared: Prepared, since: Mark) -> Iterator[Breach]:
         fate, serves = self._journey.judge(self._field, prepared)
@@ -129,3 +133,8 @@ class Performance:
 def row_name(name: str, part: str) -> str:
     """The name of an execution."""
     return f"{name}-{part}"
+
+
+def _a_second_later() -> None:
+    """Runs are named to the second: two inputs that are alike make two runs only if their seconds differ."""
+    time.sleep(1.0 - time.time() % 1.0)

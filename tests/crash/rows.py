@@ -25,13 +25,21 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True)
+class Provocation:
+    """What is done in another state to get to one that is reached only after a failure."""
+
+    state: str
+    how: How
+
+
+@dataclass(frozen=True)
 class Row:
-    """One row; a state that is reached only after a failure names the state whose Lambda is killed to get there."""
+    """One row, with all that must happen before its state is reached at all."""
 
     journey: str
     state: str
     how: How
-    provoked_by: str | None = None
+    provoked: tuple["Provocation", ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,10 +63,10 @@ def lambda_states(part: Mapping[str, Any]) -> Iterator[str]:
                 yield from lambda_states(inner)
 
 
-def rows_of(journey: str, provoked: Mapping[str, str]) -> list[Row]:
+def rows_of(journey: str, provoked: Mapping[str, tuple[Provocation, ...]]) -> list[Row]:
     """All rows of a journey, in the order of its ASL."""
     states = list(lambda_states(machine(journey)))
-    return [Row(journey, state, how, provoked.get(state)) for state in states for how in How]
+    return [Row(journey, state, how, provoked.get(state, ())) for state in states for how in How]
 
 
 def sampled(rows: Sequence[Row], size: int | None, seed: int) -> list[Row]:

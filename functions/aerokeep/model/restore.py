@@ -127,6 +127,7 @@ class NewVolumes(Wire):
 
 
 class Relaunched(Wire):
-    """The instances on which the nodes of a restore run: node id → instance id."""
+    """What nodes whose instances were gone run on now, by node id."""
 
     instances: dict[str, str]
+    interfaces: dict[str, str]

@@ -1,6 +1,6 @@
 """What does a relaunch need of a node, what must be kept for it, and what would be lost all the same."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -138,19 +138,18 @@ def with_conf(inventory: Inventory, files: Sequence[NodeFiles]) -> Inventory:
     return inventory.model_copy(update={"nodes": tuple(nodes)})
 
 
-def carried_over(former: Inventory | None, *, answered: Iterable[str], now: datetime) -> Iterator[NodeInventory]:
+def carried_over(former: Inventory | None, *, without: Collection[str], now: datetime) -> Iterator[NodeInventory]:
     """The entries of nodes that do not answer now: whoever replaces them needs what was known of them.
 
     Args:
         former: the inventory before this one.
-        answered: the node-ids in the new one.
+        without: the node-ids that have a new entry, or shall have none.
         now: an entry that nobody confirmed for long is dropped.
 
     """
-    there = set(answered)
     for node in former.nodes if former else ():
         seen_at = node.seen_at or (former.taken_at if former else now)
-        if node.node_id not in there and now - seen_at < KEPT_WITHOUT_ANSWER:
+        if node.node_id not in without and now - seen_at < KEPT_WITHOUT_ANSWER:
             yield node.model_copy(update={"seen_at": seen_at})
 
 

@@ -12,13 +12,15 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.region.lambdas.zygote import receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
 WARM_MODULES = ("boto3", "botocore.config", "pydantic", "aws_lambda_powertools", "aws_lambda_powertools.metrics")

@@ -13,7 +13,7 @@ from typing import Any
 
 from aerokeep_node.info import InfoConnection, InfoError
 
-from sandbox.cluster import FILE_DEVICE, MOUNT_POINT, NAMESPACES, RAW_DEVICES, prepare
+from sandbox.cluster import FILE_DEVICE, MOUNT_POINT, NAMESPACES, RAW_DEVICES, lay_out, prepare
 from sandbox.database import REPOSITORY, Layout, Server, start_server
 from sandbox.dataplane.kernel import network_namespace
 from sandbox.dataplane.plane import DataPlane
@@ -193,16 +193,7 @@ def prepare_on_root(
 ) -> Layout:
     """Lay a node out with its file-backed namespace on the root filesystem."""
     del blank  # the root volume is formatted when it is first attached
-    seen = plane.seen_as(instance_id)
-    return Layout(
-        node_id=node_id,
-        private_ip=private_ip,
-        data_file=f"{seen}/test.dat",
-        raw_devices=tuple(plane.device_path(instance_id, device) for device in RAW_DEVICES),
-        work_directory=seen,
-        log_file=f"{seen}/log/aerospike.log",
-        seeds=tuple(seeds),
-    )
+    return lay_out(plane, instance_id, node_id=node_id, private_ip=private_ip, seeds=seeds)
 
 
 @dataclass
@@ -283,8 +274,8 @@ def start_cluster(plane: DataPlane, *, data_on_root: bool) -> ThreeNodes:
         for device, volume_id in volumes.items():
             plane.create_volume(volume_id, size_bytes=_size_bytes(device))
             plane.attach(volume_id, instance_id, device=device, root=device == ROOT_DEVICE)
-        lay_out = prepare_on_root if data_on_root else prepare
-        layout = lay_out(plane, instance_id, node_id=node_id, private_ip=ip, seeds=ips, blank=True)
+        prepared = prepare_on_root if data_on_root else prepare
+        layout = prepared(plane, instance_id, node_id=node_id, private_ip=ip, seeds=ips, blank=True)
         server = start_server(plane, instance_id, layout)
         nodes.append(Node(plane, instance_id, ip, node_id, volumes, server))
     for node in nodes:

@@ -28,6 +28,9 @@ GOOD = {
     "Namespaces": "test,raw_1",
     "Freeze": "/data,/mnt/aerospike-1",
     "Tombstone": "yes",
+    "Unmount": "/data",
+    "Mode": "normal",
+    "Spec": "https://bucket.s3.eu-central-1.amazonaws.com/runs/x?X-Amz-Signature=a%2Fb&X-Amz-Expires=300",
     "Uploads": "https://bucket.s3.eu-central-1.amazonaws.com/runs/x?X-Amz-Signature=a%2Fb&X-Amz-Expires=300",
 }
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.witness.ledger import Entry, Kind, Outcome, from_line, read, to_line
-from sandbox.witness.verdict import Found, Verdict, judge
+from sandbox.witness.verdict import Found, Period, Verdict, judge
 
 FIRST, LAST = 100.0, 101.0
 
@@ -17,9 +17,9 @@ def an_update(value: int, sent_at: float, *, outcome: Outcome = Outcome.ACKNOWLE
     return Entry("test", Kind.COUNTER, "c", value, sent_at, sent_at + 0.01, outcome)
 
 
-def verdict(entries: list[Entry], found: dict[str, Found]) -> Verdict:
+def verdict(entries: list[Entry], found: dict[str, Found], *, reopened_at: float = float("inf")) -> Verdict:
     held = {("test", key): value for key, value in found.items()}
-    return judge(entries, held, first_request_at=FIRST, last_response_at=LAST)
+    return judge(entries, held, Period(FIRST, LAST, reopened_at))
 
 
 def test_an_acknowledged_insert_that_is_missing_is_lost() -> None:
@@ -72,7 +72,29 @@ def test_a_rejected_value_that_is_there_is_unexplained() -> None:
     assert verdict([an_insert("a", 90)], {"a": Found(77, 1)}).unexplained == 1
 
 
-STEPS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(list(Outcome)), st.booleans()), max_size=40)
+REOPENED = 120.0
+
+
+def test_what_is_written_to_the_restored_cluster_must_be_there_and_what_was_undone_must_not() -> None:
+    undone, since = an_insert("b", 110), an_insert("c", 130)
+    entries = [an_insert("a", 90), undone, since]
+    right = verdict(entries, {"a": Found(1, 1), "c": Found(1, 1)}, reopened_at=REOPENED)
+    assert (right.lost, right.from_after_cut, right.holes) == (0, 0, 0)
+    everything = dict.fromkeys("abc", Found(1, 1))
+    assert verdict(entries, everything, reopened_at=REOPENED).from_after_cut == 1
+    assert verdict(entries, {"a": Found(1, 1)}, reopened_at=REOPENED).lost == 1
+
+
+def test_a_counter_goes_on_from_where_the_cut_left_it() -> None:
+    history = [an_update(1, 90), an_update(2, 110), an_update(3, 130)]
+    assert verdict(history, {"c": Found(3, 2)}, reopened_at=REOPENED).stale == 0
+    assert verdict(history, {"c": Found(3, 1)}, reopened_at=REOPENED).stale == 1
+    assert verdict(history, {"c": Found(1, 1)}, reopened_at=REOPENED).stale == 1
+    assert verdict(history, {"c": Found(2, 2)}, reopened_at=REOPENED).from_after_cut == 1
+
+
+A_STEP = st.tuples(st.integers(0, 3), st.sampled_from(list(Outcome)), st.booleans())
+STEPS = st.lists(A_STEP, max_size=40)
 
 
 @given(STEPS, st.integers(0, 40), st.integers(0, 5))
@@ -93,7 +115,31 @@ def test_a_state_of_one_instant_within_the_cut_is_always_right(
             held[where] = Found(index, held[where].times + 1 if where in held else 1)
     if cut_after >= len(steps):
         kept = dict(held)
-    seen = judge(entries, kept, first_request_at=cut_after - 0.25, last_response_at=cut_after - 0.2 + width)
+    seen = judge(entries, kept, Period(cut_after - 0.25, cut_after - 0.2 + width))
+    assert (seen.lost, seen.stale, seen.from_after_cut, seen.unexplained) == (0, 0, 0, 0)
+
+
+@given(STEPS, st.lists(A_STEP, min_size=1, max_size=40), st.integers(0, 40), st.integers(0, 5))
+def test_a_state_of_one_instant_that_is_written_to_again_is_always_right(
+    before: list[tuple[int, Outcome, bool]], after: list[tuple[int, Outcome, bool]], cut_after: int, width: int
+) -> None:
+    """The same, and then the state of the cut is what later writes go on from."""
+    entries: list[Entry] = []
+    held: dict[tuple[str, str], Found] = {}
+    kept: dict[tuple[str, str], Found] = {}
+    for index, (key, outcome, lands) in enumerate([*before, *after]):
+        if index == min(cut_after, len(before)):
+            kept = dict(held)
+        if index == len(before):
+            held = kept
+        entry = Entry("test", Kind.COUNTER, f"c{key}", index, index, index + 0.5, outcome)
+        entries.append(entry)
+        if outcome is Outcome.ACKNOWLEDGED or (outcome is Outcome.DOUBT and lands):
+            where = ("test", entry.key)
+            held[where] = Found(index, held[where].times + 1 if where in held else 1)
+    cut_at = min(cut_after, len(before))
+    period = Period(cut_at - 0.25, min(cut_at - 0.2 + width, len(before) - 0.15), len(before) - 0.1)
+    seen = judge(entries, held, period)
     assert (seen.lost, seen.stale, seen.from_after_cut, seen.unexplained) == (0, 0, 0, 0)
 
 
@@ -108,7 +154,7 @@ def test_any_one_write_taken_back_is_found(keys: list[int], data: st.DataObject)
         where = ("test", entry.key)
         if entry is not victim:
             held[where] = Found(entry.value, held[where].times + 1 if where in held else 1)
-    seen = judge(entries, held, first_request_at=1000, last_response_at=1001)
+    seen = judge(entries, held, Period(1000, 1001))
     assert seen.lost + seen.stale == 1
 
 

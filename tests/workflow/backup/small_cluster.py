@@ -1,11 +1,11 @@
 """Clusters for tests: a few nodes with one file and one raw namespace, or with any conf a test needs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aerokeep_node.info import InfoConnection
 
-from sandbox.cluster import FILE_DEVICE, MOUNT_POINT, RAW_DEVICES
+from sandbox.cluster import FILE_DEVICE, MOUNT_POINT, RAW_DEVICES, lay_out
 from sandbox.database import Layout, Server, start_server
 from sandbox.dataplane.directory_mode import DirectoryPlane
 from sandbox.dataplane.plane import TRUE_CLOCK, NodeClock
@@ -98,12 +98,5 @@ def launch_bare(region: Region, addresses: Addresses, *, tag: tuple[str, str]) -
 def _layout(plane: DirectoryPlane, instance_id: str, *, number: int, ip: str, seeds: Sequence[str]) -> Layout:
     seen = plane.seen_as(instance_id)
     data = plane.format_and_mount(instance_id, FILE_DEVICE, f"{seen}/{MOUNT_POINT}")
-    return Layout(
-        node_id=f"a{number}",
-        private_ip=ip,
-        data_file=f"{data}/test.dat",
-        raw_devices=tuple(plane.device_path(instance_id, device) for device in RAW_DEVICES),
-        work_directory=seen,
-        log_file=f"{seen}/log/aerospike.log",
-        seeds=tuple(seeds),
-    )
+    layout = lay_out(plane, instance_id, node_id=f"a{number}", private_ip=ip, seeds=seeds)
+    return replace(layout, data_file=f"{data}/test.dat")

@@ -50,7 +50,7 @@ def run(
         raise ConflictError(f"point_taken: {request.point_id} was {standing.state} by {standing.execution}")
     if standing.inventory is not None:
         former = inventories.newest(request.cluster)
-        absent = carried_over(former, answered=[node.node_id for node in standing.inventory.nodes], now=clock())
+        absent = carried_over(former, without={node.node_id for node in standing.inventory.nodes}, now=clock())
         inventories.write(standing.inventory.model_copy(update={"nodes": (*standing.inventory.nodes, *absent)}))
     label = standing.label
     catalog.record(

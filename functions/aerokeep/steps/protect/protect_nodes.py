@@ -68,7 +68,8 @@ def run(
     if protected.nodes.keys() < answered.surveys.keys():
         return Output(done=False)
     here = sorted(protected.nodes.values(), key=lambda node: node.node_id)
-    absent = carried_over(former, answered=[node.node_id for node in here], now=clock())
+    without = {node_id.upper() for node_id in answered.forget} | {node.node_id for node in here}
+    absent = carried_over(former, without=without, now=clock())
     inventory = Inventory(cluster=request.cluster, run_id=request.run_id, taken_at=clock(), nodes=(*here, *absent))
     may_change()
     inventories.write(inventory)

@@ -22,6 +22,8 @@ class ProtectRequest(Wire):
 
     cluster: ClusterName
     scheduled_time: Instant | None = None
+    forget: tuple[str, ...] = ()
+    """Node-ids that were taken out of the cluster for good: their entries and alarms go at once."""
 
 
 class Input(Wire):
@@ -49,6 +51,7 @@ class Answered(Wire):
     """By instance id."""
     unheard: dict[str, str] = Field(default_factory=dict)
     """Instance id → why there is no survey of it."""
+    forget: tuple[str, ...] = ()
 
 
 def run(
@@ -88,6 +91,7 @@ def run(
     surveys = {i: Survey.model_validate(reply.body) for i, reply in good.items()}
     answered = Answered(
         surveys={i: survey for i, survey in surveys.items() if survey.asd.running},
+        forget=request.request.forget,
         unheard={i: reply.refusal or "asd_silent: the server does not answer" for i, reply in replies.items()},
     )
     silent = sorted(answered.unheard.keys() - answered.surveys.keys())

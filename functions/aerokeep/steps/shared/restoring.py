@@ -55,5 +55,10 @@ def stop_parameters(run: RunRef, node: NodeRestore) -> dict[str, str]:
 
 def placed_nodes(runs: Runs, run: RunRef) -> dict[str, NodeRestore]:
     """Instance id → the node that it runs, relaunched ones by their new instance."""
-    relaunched = runs.find(run, "relaunched", Relaunched) or Relaunched(instances={})
+    relaunched = relaunched_of(runs, run)
     return {node.instance_id or relaunched.instances[node.node_id]: node for node in plan_of(runs, run).nodes}
+
+
+def relaunched_of(runs: Runs, run: RunRef) -> Relaunched:
+    """What was relaunched, if anything."""
+    return runs.find(run, "relaunched", Relaunched) or Relaunched(instances={}, interfaces={})
