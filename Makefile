@@ -22,13 +22,19 @@ export JSII_RUNTIME_PACKAGE_CACHE := disabled
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
 endif
 
-.PHONY: help demo test unit check lint synth layer bench clean-sandbox lock system FORCE
+.PHONY: help demo demo-restore demo-replace test unit check lint synth layer bench crash-matrix clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: system layer synth ## Back up a live cluster in the sandbox, then prove the recovery point
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO)
+
+demo-restore: system layer synth ## Lose a live cluster twice in the sandbox, and restore it from one recovery point
+	PYTHONPATH=functions:node $(PY) -m sandbox.demo_restore $(DEMO)
+
+demo-replace: system layer synth ## Let a node lose its power in the sandbox, and be replaced on its address by its alarm
+	PYTHONPATH=functions:node $(PY) -m sandbox.demo_replace $(DEMO)
 
 test: system layer synth ## Run all tests (K=<expression> selects, as pytest -k does; J=3 runs three at a time)
 	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile) $(SELECT)
@@ -51,6 +57,10 @@ lint: synth
 
 bench: layer synth ## Measure ratios
 	$(PYTEST) tests/bench -q -s $(SELECT)
+
+crash-matrix: layer synth ## Stop and kill each journey at every state (JOURNEY=backup, SAMPLE=6, SEED=1)
+	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
+		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
 
 clean-sandbox: $(VENV)/.ready ## Remove what a killed demo or test left on this machine
 	$(PY) -m sandbox.clean

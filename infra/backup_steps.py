@@ -1,6 +1,7 @@
 """The steps of the backup journey: what each may do and why, how long it may take, how much memory it has."""
 
-from infra.grants import POINTS, RUNS, StepGrants
+from infra.compute_grants import ComputeGrants
+from infra.grants import INVENTORY, POINTS, RUNS, StepGrants
 from infra.step import Step
 
 # 1,769 MB is one whole vCPU: inside the write stop no thread may wait for a share of one.
@@ -23,6 +24,13 @@ def _discover_cluster(may: StepGrants) -> None:
 
 def _plan_backup(may: StepGrants) -> None:
     may.read_vault(RUNS)  # it decides on what earlier steps wrote down, and asks nobody
+    may.write_vault(RUNS)
+
+
+def _protect_nodes(may: ComputeGrants) -> None:
+    may.protect_nodes()
+    may.use_catalog("GetItem")
+    may.read_vault(RUNS)
     may.write_vault(RUNS)
 
 
@@ -73,8 +81,8 @@ def _verify_point(may: StepGrants) -> None:
 
 def _commit_point(may: StepGrants) -> None:
     may.use_catalog("GetItem", "PutItem")  # the lock; the index of points
-    may.read_vault(RUNS, POINTS)  # POINTS: who took the manifest's key?
-    may.write_vault(POINTS)  # evidence, then the manifest: written last and once
+    may.read_vault(RUNS, POINTS, INVENTORY)  # POINTS: who took the manifest's key?
+    may.write_vault(POINTS, INVENTORY)  # evidence, then the manifest, written last and once; then the newest inventory
 
 
 def _release_lock(may: StepGrants) -> None:
@@ -94,6 +102,7 @@ BACKUP = (
     Step("AcquireLock", _acquire_lock),
     Step("DiscoverCluster", _discover_cluster),
     Step("PlanBackup", _plan_backup),
+    Step("ProtectNodes", _protect_nodes),
     Step("StopWrites", _stop_writes, timeout_s=180, memory_mb=WHOLE_CPU_MB),
     Step("CutSnapshots", _cut_snapshots, timeout_s=210, memory_mb=WHOLE_CPU_MB),
     Step("ResumeWrites", _resume_writes, timeout_s=120, memory_mb=WHOLE_CPU_MB),

@@ -13,10 +13,12 @@ from constructs import IConstruct
 
 from infra.acknowledge import acknowledge, wildcard_rule
 from infra.config import Config
-from infra.names import CLUSTER_TAG, DOCUMENT_PREFIX, PARAMETERS, RUN_TAG
+from infra.names import CLUSTER_TAG, DOCUMENT_PREFIX, FAILURES_TOPIC, PARAMETERS, PREFIX, RUN_TAG
 
 RUNS = "runs/*"
 POINTS = "clusters/*/points/*"
+INVENTORY = "clusters/*/inventory.json"
+INVENTORY_FILES = "clusters/*/inventory/*"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Estate:
     vault_arn: str
     catalog: dynamodb.ITable
     key: kms.IKey
+
+
+def failures_topic_arn(stack: cdk.Stack) -> str:
+    """Name the topic of failures; it is in a stack that comes later."""
+    return stack.format_arn(service="sns", resource=FAILURES_TOPIC)
 
 
 def instance_conditions(config: Config) -> list[dict[str, Any]]:
@@ -50,14 +57,35 @@ class StepGrants:
     def read_cluster_parameters(self) -> None:
         """Read any cluster's configuration: a name that does not exist must be told from one that is forbidden."""
         arn = self._arn("ssm", "parameter", f"{PARAMETERS.lstrip('/')}/*")
-        self._allow("ReadClusterConfiguration", ["ssm:GetParameter"], [arn])
-        self._accept_wildcards("Clusters come and go; every parameter below the prefix is Aerokeep's.", [arn])
+        self.allow("ReadClusterConfiguration", ["ssm:GetParameter"], [arn])
+        self.accept_wildcards("Clusters come and go; every parameter below the prefix is Aerokeep's.", [arn])
+
+    def list_cluster_parameters(self) -> None:
+        """List the clusters that were deployed."""
+        path = self._arn("ssm", "parameter", PARAMETERS.lstrip("/"))
+        self.allow("ListClusters", ["ssm:GetParametersByPath"], [path])
+
+    def describe_our_executions(self) -> None:
+        """Ask whether an execution of one of our machines still runs."""
+        executions = self._stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{PREFIX}-*:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        self.allow("DescribeOurExecutions", ["states:DescribeExecution"], [executions])
+        self.accept_wildcards("Executions are named when they start; the machine's name is the scope.", [executions])
+
+    def publish_failures(self) -> None:
+        """Send a message to the topic of failures."""
+        self.allow("PublishFailures", ["sns:Publish"], [failures_topic_arn(self._stack)])
+        self._use_key("EncryptMessages", "sns", ["kms:Decrypt", "kms:GenerateDataKey"])
 
     def read_vault(self, *prefixes: str) -> None:
         """Get objects below ``prefixes``."""
         self._objects("ReadVault", "s3:GetObject", prefixes)
         # Without ListBucket, S3 answers 403 instead of 404 for a key that is not there.
-        self._allow("TellAbsentFromForbidden", ["s3:ListBucket"], [self._estate.vault_arn])
+        self.allow("TellAbsentFromForbidden", ["s3:ListBucket"], [self._estate.vault_arn])
         self._use_key("DecryptVault", "s3", ["kms:Decrypt"])
 
     def write_vault(self, *prefixes: str) -> None:
@@ -67,7 +95,7 @@ class StepGrants:
 
     def use_catalog(self, *actions: str) -> None:
         """Call ``actions`` (such as ``GetItem``) on the catalog table."""
-        self._allow("UseCatalog", [f"dynamodb:{action}" for action in actions], [self._estate.catalog.table_arn])
+        self.allow("UseCatalog", [f"dynamodb:{action}" for action in actions], [self._estate.catalog.table_arn])
         # DynamoDB asks for the caller's right to the table's key; these are what the AWS manual lists for a table key.
         self._use_key(
             "UseCatalogKey", "dynamodb", ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
@@ -76,30 +104,30 @@ class StepGrants:
     def send(self, *verbs: str) -> None:
         """Run the documents of ``verbs`` on the clusters' instances, and read what they answered."""
         documents = [self._arn("ssm", "document", DOCUMENT_PREFIX + verb) for verb in verbs]
-        self._allow("RunHostVerbs", ["ssm:SendCommand"], documents)
-        self._on_instances("RunOnClusterInstances", "ssm:SendCommand")
+        self.allow("RunHostVerbs", ["ssm:SendCommand"], documents)
+        self.on_instances("RunOnClusterInstances", "ssm:SendCommand")
         self.describe("ssm:GetCommandInvocation", "ssm:ListCommandInvocations", sid="ReadCommands")
 
     def describe(self, *actions: str, sid: str = "Describe") -> None:
         """Call read actions that cannot be scoped to a resource."""
-        self._allow(sid, actions, ["*"])
-        self._accept_wildcards(f"{', '.join(actions)}: IAM knows no resource for these reads.", ["*"])
+        self.allow(sid, actions, ["*"])
+        self.accept_wildcards(f"{', '.join(actions)}: IAM knows no resource for these reads.", ["*"])
 
     def cut_snapshots(self) -> None:
         """Take one multi-volume set per instance, tagged at creation, and tag nothing that exists already."""
-        volumes, snapshots = self._arn("ec2", "volume", "*"), self._snapshots()
-        self._on_instances("CutClusterInstances", "ec2:CreateSnapshots")
+        volumes, snapshots = self.volumes(), self.snapshots()
+        self.on_instances("CutClusterInstances", "ec2:CreateSnapshots")
         # Which volumes are the instance's is EC2's knowledge; operators need not tag volumes.
-        self._allow("CutTheirVolumes", ["ec2:CreateSnapshots"], [volumes])
+        self.allow("CutTheirVolumes", ["ec2:CreateSnapshots"], [volumes])
         clusters = sorted(self._estate.config.clusters)
         tagged = {
             "StringEquals": {f"aws:RequestTag/{CLUSTER_TAG}": clusters},
             "Null": {f"aws:RequestTag/{RUN_TAG}": "false"},
         }
-        self._allow("CutIntoTaggedSnapshots", ["ec2:CreateSnapshots"], [snapshots], tagged)
+        self.allow("CutIntoTaggedSnapshots", ["ec2:CreateSnapshots"], [snapshots], tagged)
         at_creation = {"StringEquals": {"ec2:CreateAction": "CreateSnapshots"}}
-        self._allow("TagAtCreation", ["ec2:CreateTags"], [snapshots], at_creation)
-        self._accept_wildcards("Ids are not known before; the conditions narrow them.", [volumes, snapshots])
+        self.allow("TagAtCreation", ["ec2:CreateTags"], [snapshots], at_creation)
+        self.accept_wildcards("Ids are not known before; the conditions narrow them.", [volumes, snapshots])
 
     def tag_our_snapshots(self) -> None:
         """Add tags to snapshots that a run of ours made."""
@@ -109,43 +137,67 @@ class StepGrants:
         """Delete snapshots that a run of ours made."""
         self._on_our_snapshots("DeleteOurSnapshots", "ec2:DeleteSnapshot")
 
-    def _on_our_snapshots(self, sid: str, action: str) -> None:
-        snapshots = self._snapshots()
-        self._allow(sid, [action], [snapshots], {"StringLike": {f"aws:ResourceTag/{RUN_TAG}": "*"}})
-        self._accept_wildcards("Only snapshots that carry a run of ours match.", [snapshots])
+    def use_volume_keys(self) -> None:
+        """Have EC2 make volumes that are encrypted with the customer keys of clusters.yaml, if it names any."""
+        keys = sorted({key for cluster in self._estate.config.clusters.values() for key in cluster.kms_keys})
+        if not keys:
+            return
+        via = {"kms:ViaService": f"ec2.{self._stack.region}.{self._stack.url_suffix}"}
+        actions = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext"]
+        self.allow("UseVolumeKeys", [*actions, "kms:ReEncryptFrom", "kms:ReEncryptTo"], keys, {"StringEquals": via})
+        granted = {"StringEquals": via, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+        self.allow("GrantVolumeKeys", ["kms:CreateGrant"], keys, granted)
 
-    def _on_instances(self, sid: str, action: str) -> None:
+    @property
+    def clusters(self) -> list[str]:
+        """The names of all clusters."""
+        return sorted(self._estate.config.clusters)
+
+    def volumes(self) -> str:
+        """Every volume; a condition narrows it."""
+        return self._arn("ec2", "volume", "*")
+
+    def _on_our_snapshots(self, sid: str, action: str) -> None:
+        snapshots = self.snapshots()
+        self.allow(sid, [action], [snapshots], {"StringLike": {f"aws:ResourceTag/{RUN_TAG}": "*"}})
+        self.accept_wildcards("Only snapshots that carry a run of ours match.", [snapshots])
+
+    def on_instances(self, sid: str, *actions: str) -> None:
+        """Do ``actions`` to instances of the clusters."""
         instances = self._arn("ec2", "instance", "*")
         for number, condition in enumerate(instance_conditions(self._estate.config)):
-            self._allow(f"{sid}{number or ''}", [action], [instances], condition)
-        self._accept_wildcards("Only instances with a cluster's tag match.", [instances])
+            self.allow(f"{sid}{number or ''}", list(actions), [instances], condition)
+        self.accept_wildcards("Only instances with a cluster's tag match.", [instances])
 
     def _objects(self, sid: str, action: str, prefixes: tuple[str, ...]) -> None:
         arns = [f"{self._estate.vault_arn}/{prefix}" for prefix in prefixes]
-        self._allow(sid, [action], arns)
-        self._accept_wildcards("Keys hold ids of runs and points; the prefix is the scope.", arns)
+        self.allow(sid, [action], arns)
+        self.accept_wildcards("Keys hold ids of runs and points; the prefix is the scope.", arns)
 
     def _use_key(self, sid: str, service: str, actions: list[str]) -> None:
         via = {"StringEquals": {"kms:ViaService": f"{service}.{self._stack.region}.{self._stack.url_suffix}"}}
-        self._allow(sid, actions, [self._estate.key.key_arn], via)
+        self.allow(sid, actions, [self._estate.key.key_arn], via)
 
-    def _snapshots(self) -> str:
+    def snapshots(self) -> str:
+        """Every snapshot; a condition narrows it."""
         # Snapshot ARNs have no account, unlike those of volumes and instances.
         return self._stack.format_arn(service="ec2", account="", resource="snapshot", resource_name="*")
 
     def _arn(self, service: str, resource: str, name: str) -> str:
         return self._stack.format_arn(service=service, resource=resource, resource_name=name)
 
-    def _allow(
+    def allow(
         self,
         sid: str,
         actions: tuple[str, ...] | list[str],
         resources: list[str],
         conditions: dict[str, Any] | None = None,
     ) -> None:
+        """Add one named statement."""
         self._role.add_to_policy(
             iam.PolicyStatement(sid=sid, actions=list(actions), resources=resources, conditions=conditions)
         )
 
-    def _accept_wildcards(self, reason: str, resources: list[str]) -> None:
+    def accept_wildcards(self, reason: str, resources: list[str]) -> None:
+        """Say why a statement ends in a wildcard."""
         acknowledge(self._step, [wildcard_rule(self._step, resource) for resource in resources], reason=reason)

@@ -1,9 +1,21 @@
 """The journeys that are deployed, each with the table of its steps."""
 
 from infra.backup_steps import BACKUP
+from infra.guardian_steps import GUARDIAN
+from infra.health_steps import HEALTH
+from infra.protect_steps import PROTECT
+from infra.replace_node_steps import REPLACE_NODE
+from infra.restore_steps import RESTORE
 from infra.step import Step
 
-JOURNEYS: dict[str, tuple[Step, ...]] = {"backup": BACKUP}
+JOURNEYS: dict[str, tuple[Step, ...]] = {
+    "backup": BACKUP,
+    "restore": RESTORE,
+    "replace-node": REPLACE_NODE,
+    "protect": PROTECT,
+    "health": HEALTH,
+    "guardian": GUARDIAN,
+}
 
 
 def construct_id(journey: str) -> str:

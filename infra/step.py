@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from infra.grants import StepGrants
+from infra.compute_grants import ComputeGrants
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,6 @@ class Step:
 
     state: str
     """Name of the state, of its substitution and of its construct; in snake_case its module."""
-    grant: Callable[[StepGrants], None]
+    grant: Callable[[ComputeGrants], None]
     timeout_s: int = 60
     memory_mb: int = 512

@@ -10,7 +10,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.acknowledge import acknowledge
-from infra.grants import Estate, StepGrants
+from infra.compute_grants import ComputeGrants
+from infra.grants import Estate, failures_topic_arn
 from infra.journeys import package_of
 from infra.names import DOCUMENT_PREFIX, PARAMETERS
 from infra.step import Step
@@ -46,7 +47,7 @@ class StepFunction(Construct):
             description=f"Aerokeep {journey}: {step.state}",
         )
         log_group.grant_write(role)
-        step.grant(StepGrants(self, role, estate))
+        step.grant(ComputeGrants(self, role, estate))
         self.function = lambda_.Function(
             self,
             "Function",
@@ -67,6 +68,7 @@ class StepFunction(Construct):
                 "AEROKEEP_CATALOG": estate.catalog.table_name,
                 "AEROKEEP_CONFIG_PREFIX": PARAMETERS,
                 "AEROKEEP_DOCUMENT_PREFIX": DOCUMENT_PREFIX,
+                "AEROKEEP_FAILURES_TOPIC": failures_topic_arn(cdk.Stack.of(self)),
                 "POWERTOOLS_SERVICE_NAME": "aerokeep",
                 "POWERTOOLS_METRICS_NAMESPACE": "Aerokeep",
             },

@@ -1,33 +1,35 @@
-"""Stack of what starts a journey and what tells of its failure: schedules, parameters and notifications."""
+"""Stack of what starts a journey and what tells of its failure: schedules, rules, parameters and notifications."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as events_targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.acknowledge import acknowledge
-from infra.config import Config, Schedule
-from infra.names import PARAMETERS, PREFIX
+from infra.config import Config
+from infra.names import FAILURES_TOPIC, PARAMETERS, PREFIX
+from infra.schedules import Schedules
 
 # A backup that could not start for longer than this is reported, not started late.
 OLDEST_START = cdk.Duration.minutes(15)
+GUARDIAN_ROUND = cdk.Duration.minutes(5)
+PROTECT_ROUND = cdk.Duration.hours(1)
+# The alarms of nodes want a value a minute.
+HEALTH_ROUND = cdk.Duration.minutes(1)
+UNSUCCESSFUL = ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
 class TriggerStack(cdk.Stack):
-    """One parameter and, where clusters.yaml has one, one schedule per cluster; one topic for all failures."""
+    """One parameter and, where clusters.yaml has one, one schedule per cluster; the guardian; a topic of failures."""
 
     def __init__(
         self,
@@ -48,80 +50,120 @@ class TriggerStack(cdk.Stack):
                 description=f"Aerokeep: configuration of cluster {name}, written from clusters.yaml",
                 string_value=json.dumps(cluster.parameter(name), separators=(",", ":")),
             )
-        self._schedules(config, machines["backup"])
-        self._report_failures(config, key, list(machines.values()))
+        schedules = Schedules(self)
+        self._back_up(config, machines["backup"], schedules)
+        self._guard(machines, schedules)
+        self._keep_watch(config, machines, schedules)
+        self._follow_alarms(machines["replace-node"])
+        self._report_failures(config, key, machines.values())
 
-    def _schedules(self, config: Config, backup: sfn.StateMachine) -> None:
-        unstarted = sqs.Queue(
-            self,
-            "Unstarted",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=cdk.Duration.days(14),
-        )
-        acknowledge(unstarted, ["AwsSolutions-SQS3"], reason="It is the dead-letter queue of the schedules.")
-        group = scheduler.ScheduleGroup(
-            self, "Schedules", schedule_group_name=PREFIX, removal_policy=cdk.RemovalPolicy.DESTROY
-        )
-        # The group's name as text: its Arn attribute would make role and group wait for each other.
-        group_arn = self.format_arn(service="scheduler", resource="schedule-group", resource_name=PREFIX)
-        role = iam.Role(
-            self,
-            "SchedulerRole",
-            description="Aerokeep: EventBridge Scheduler starts backups",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": self.account, "aws:SourceArn": group_arn}},
-            ),
-        )
+    def _back_up(self, config: Config, backup: sfn.StateMachine, schedules: Schedules) -> None:
         for name, cluster in config.clusters.items():
-            if cluster.schedule:
-                self._schedule(name, cluster.schedule, backup, group=group, role=role, unstarted=unstarted)
+            if wanted := cluster.schedule:
+                schedules.start(
+                    backup,
+                    f"backup-{name}",
+                    expression=scheduler.ScheduleExpression.expression(
+                        wanted.expression, cdk.TimeZone.of(wanted.time_zone)
+                    ),
+                    request={"cluster": name, "scheduled_time": scheduler.ContextAttribute.scheduled_time},
+                    description=f"Aerokeep: backup of cluster {name}",
+                    oldest=OLDEST_START,
+                )
 
-    def _schedule(
-        self,
-        cluster: str,
-        schedule: Schedule,
-        backup: sfn.StateMachine,
-        *,
-        group: scheduler.ScheduleGroup,
-        role: iam.Role,
-        unstarted: sqs.Queue,
-    ) -> None:
-        scheduler.Schedule(
+    def _guard(self, machines: Mapping[str, sfn.StateMachine], schedules: Schedules) -> None:
+        """At once when an execution did not succeed, as far as EventBridge tells it; and again and again, for sure."""
+        guardian = machines["guardian"]
+        schedules.start(
+            guardian,
+            "guardian",
+            expression=scheduler.ScheduleExpression.rate(GUARDIAN_ROUND),
+            request={},
+            description="Aerokeep: settle what dead executions left",
+            oldest=GUARDIAN_ROUND,
+        )
+        events.Rule(
             self,
-            f"Backup-{cluster}",
-            schedule_name=f"backup-{cluster}",
-            schedule_group=group,
-            description=f"Aerokeep: backup of cluster {cluster}",
-            schedule=scheduler.ScheduleExpression.expression(schedule.expression, cdk.TimeZone.of(schedule.time_zone)),
-            target=targets.StepFunctionsStartExecution(
-                backup,
-                role=role,
-                dead_letter_queue=unstarted,
-                max_event_age=OLDEST_START,
-                input=scheduler.ScheduleTargetInput.from_object(
-                    {"cluster": cluster, "scheduled_time": scheduler.ContextAttribute.scheduled_time}
-                ),
-            ),
+            "CallGuardian",
+            description="Aerokeep: runs that may have left something behind",
+            # Its own failures would call it in a circle; its schedule does that with pauses.
+            event_pattern=_unsuccessful(machine for machine in machines.values() if machine is not guardian),
+            targets=[events_targets.SfnStateMachine(guardian, input=events.RuleTargetInput.from_object({}))],
         )
 
-    def _report_failures(self, config: Config, key: kms.IKey, machines: list[sfn.StateMachine]) -> None:
-        topic = sns.Topic(self, "Failures", display_name="Aerokeep failures", master_key=key, enforce_ssl=True)
+    def _keep_watch(self, config: Config, machines: Mapping[str, sfn.StateMachine], schedules: Schedules) -> None:
+        for name in config.clusters:
+            schedules.start(
+                machines["protect"],
+                f"protect-{name}",
+                expression=scheduler.ScheduleExpression.rate(PROTECT_ROUND),
+                request={"cluster": name, "scheduled_time": scheduler.ContextAttribute.scheduled_time},
+                description=f"Aerokeep: keep inventory and alarms of cluster {name} current",
+                oldest=OLDEST_START,
+            )
+        schedules.start(
+            machines["health"],
+            "health",
+            expression=scheduler.ScheduleExpression.rate(HEALTH_ROUND),
+            request={"scheduled_time": scheduler.ContextAttribute.scheduled_time},
+            description="Aerokeep: ask every node how it is",
+            oldest=HEALTH_ROUND,
+        )
+
+    def _follow_alarms(self, replace_node: sfn.StateMachine) -> None:
+        """A node's alarm starts its replacement, which judges for itself whether the node is dead."""
+        instance = "$.detail.configuration.metrics[0].metricStat.metric.dimensions.InstanceId"
+        events.Rule(
+            self,
+            "FollowAlarms",
+            description="Aerokeep: alarms of nodes",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudwatch"],
+                detail_type=["CloudWatch Alarm State Change"],
+                detail={
+                    "alarmName": [{"prefix": f"{PREFIX}-"}],
+                    "state": {"value": ["ALARM"]},
+                },
+            ),
+            targets=[
+                events_targets.SfnStateMachine(
+                    replace_node,
+                    input=events.RuleTargetInput.from_object(
+                        {
+                            "alarm": events.EventField.from_path("$.detail.alarmName"),
+                            "instance": events.EventField.from_path(instance),
+                        }
+                    ),
+                    max_event_age=OLDEST_START,
+                    retry_attempts=8,
+                )
+            ],
+        )
+
+    def _report_failures(self, config: Config, key: kms.IKey, machines: Iterable[sfn.StateMachine]) -> None:
+        topic = sns.Topic(
+            self,
+            "Failures",
+            topic_name=FAILURES_TOPIC,
+            display_name="Aerokeep failures",
+            master_key=key,
+            enforce_ssl=True,
+        )
         for email in config.notifications.emails:
             topic.add_subscription(subscriptions.EmailSubscription(email))
         events.Rule(
             self,
             "ReportFailures",
             description="Aerokeep: executions that did not succeed",
-            event_pattern=events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={
-                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
-                    "stateMachineArn": [machine.state_machine_arn for machine in machines],
-                },
-            ),
+            event_pattern=_unsuccessful(machines),
             targets=[events_targets.SnsTopic(topic)],
         )
         cdk.CfnOutput(self, "FailuresTopicArn", value=topic.topic_arn)
+
+
+def _unsuccessful(machines: Iterable[sfn.StateMachine]) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.states"],
+        detail_type=["Step Functions Execution Status Change"],
+        detail={"status": UNSUCCESSFUL, "stateMachineArn": [machine.state_machine_arn for machine in machines]},
+    )

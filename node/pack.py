@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a script beside the package, not a module of it
-"""Pack the host program into one deterministic zipapp and write the SSM documents that carry it.
+"""Pack the host program into deterministic zipapps, one per verb, and write the SSM documents that carry them.
 
-Usage: ``python node/pack.py build/node`` writes ``aerokeep-node.pyz`` and ``documents/<verb>.json``.
+Usage: ``python node/pack.py build/node`` writes ``programs/<verb>.pyz`` and ``documents/<verb>.json``.
 """
 
 import ast
@@ -13,14 +13,16 @@ import json
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Set
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from aerokeep_node.entry import RUNNERS
 from aerokeep_node.verbs import ENVIRONMENT_PREFIX, VERBS, Verb
 
 PACKAGE = Path(__file__).resolve().parent / "aerokeep_node"
 PROGRAM = "aerokeep-node.pyz"
+MAIN = "aerokeep_node.__main__"
 OLDEST_PYTHON = (3, 7)
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The oldest time a zip can hold: the same sources give the same bytes."""
@@ -83,9 +85,43 @@ def slim(source: str) -> str:
     return text
 
 
-def pack_program() -> bytes:
-    """Make the zipapp: sorted names, fixed times; stored, since compressing it as one is a third smaller."""
-    sources = {path.relative_to(PACKAGE.parent).as_posix(): slim(path.read_text()) for path in PACKAGE.rglob("*.py")}
+def module_file(module: str) -> Path:
+    """Give the file of a module of the package."""
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imports_of(source: str) -> Iterator[str]:
+    """Name every module of the package that a source imports, and the packages around it."""
+    for node in ast.walk(ast.parse(source)):
+        names: List[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            words = name.split(".")
+            if words[0] == PACKAGE.name:
+                parents = (".".join(words[: count + 1]) for count in range(len(words)))
+                yield from (module for module in parents if module_file(module).is_file())
+
+
+def modules_of(verb: Verb) -> Set[str]:
+    """Give what a verb needs: the start, its own module, and all that these import."""
+    needed: Set[str] = set()
+    waiting = [MAIN, f"{PACKAGE.name}.{RUNNERS[verb.name]}"]
+    while waiting:
+        module = waiting.pop()
+        if module not in needed:
+            needed.add(module)
+            waiting += imports_of(module_file(module).read_text())
+    return needed
+
+
+def pack_program(verb: Verb) -> bytes:
+    """Make a verb's zipapp: sorted names, fixed times; stored, since compressing it as one is a third smaller."""
+    files = [module_file(module) for module in modules_of(verb)]
+    sources = {path.relative_to(PACKAGE.parent).as_posix(): slim(path.read_text()) for path in files}
     sources["__main__.py"] = sources.pop("aerokeep_node/__main__.py")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
@@ -148,19 +184,19 @@ def document(verb: Verb, program: bytes) -> Dict[str, Any]:
 def main(arguments: List[str]) -> int:
     """Write everything below the folder named; refuse what SSM would not take."""
     target = Path(arguments[0])
-    documents = target / "documents"
-    documents.mkdir(parents=True, exist_ok=True)
-    program = pack_program()
-    (target / PROGRAM).write_bytes(program)
-    encoded_bytes = len(encode_program(program))
-    print(f"{PROGRAM}: {len(program)} bytes, {encoded_bytes} as carried (aim: at most {LARGEST_BASE64_BYTES})")
+    documents, programs = target / "documents", target / "programs"
+    for folder in (documents, programs):
+        folder.mkdir(parents=True, exist_ok=True)
     for verb in VERBS.values():
+        program = pack_program(verb)
+        (programs / f"{verb.name}.pyz").write_bytes(program)
         text = json.dumps(document(verb, program), indent=1, sort_keys=True) + "\n"
         if len(text) > LARGEST_DOCUMENT_BYTES:
             print(DOCUMENT_TOO_LARGE.format(verb.name, len(text), LARGEST_DOCUMENT_BYTES), file=sys.stderr)
             return 1
         (documents / f"{verb.name}.json").write_text(text)
-        print(f"documents/{verb.name}.json: {len(text)} bytes")
+        encoded_bytes = len(encode_program(program))
+        print(f"documents/{verb.name}.json: {len(text)} bytes, {encoded_bytes} of them program")
     return 0
 
 

@@ -1,7 +1,7 @@
 """What the demo shows: states as they pass, snapshots as they fill, the recovery point, and the proof."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Self
 
@@ -13,22 +13,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from sandbox.proof import Verdict
-
-JOURNEY = (
-    "AcquireLock",
-    "DiscoverCluster",
-    "PlanBackup",
-    "StopWrites",
-    "CutSnapshots",
-    "ResumeWrites",
-    "TagSnapshots",
-    "CaptureMetadata",
-    "CheckSnapshots",
-    "VerifyPoint",
-    "CommitPoint",
-    "ReleaseLock",
-)
-
 
 PROVEN = "every node was quiet from before the first cut request to after the last answer"
 
@@ -52,9 +36,9 @@ class Screen:
         """The start of a part."""
         self.console.print(f"\n[bold]{text}[/bold]")
 
-    def journey(self) -> "JourneyBar":
-        """A progress bar over the states of the backup."""
-        return JourneyBar(self.console)
+    def journey(self, states: Sequence[str]) -> "JourneyBar":
+        """A progress bar over the states of a journey."""
+        return JourneyBar(self.console, states)
 
     def point(self, manifest: Manifest, evidence: dict[str, NodeEvidence]) -> None:
         """The recovery point: a row per node, then its label with the reasons."""
@@ -127,11 +111,11 @@ def message_of(cause: str) -> str:
 class JourneyBar:
     """Progress over states; within CheckSnapshots, over the snapshots' bytes."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, states: Sequence[str]) -> None:
+        self._console, self._states = console, list(states)
         columns = (TextColumn("{task.description:<22}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=console, transient=True)
-        self._task = self._progress.add_task("starting", total=len(JOURNEY))
+        self._task = self._progress.add_task("starting", total=len(self._states))
         self._begun: datetime | None = None
         self._last = ""
 
@@ -145,9 +129,9 @@ class JourneyBar:
     def entered(self, state: str, at: datetime) -> None:
         """A state began."""
         self._begun = self._begun or at
-        done = JOURNEY.index(state) if state in JOURNEY else None
+        done = self._states.index(state) if state in self._states else None
         self._progress.update(self._task, description=state, completed=done)
-        if state != self._last and (state in JOURNEY or state in {"AbandonPoint", "BackupFailed"}):
+        if state != self._last and state in self._states:
             self._last = state
             self._line(state, at)
 
@@ -161,7 +145,9 @@ class JourneyBar:
         if known:
             mean = sum(known) / len(known)
             text = f"snapshots {mean:.0f} %"
-            self._progress.update(self._task, description=text, completed=JOURNEY.index("CheckSnapshots") + mean / 100)
+            self._progress.update(
+                self._task, description=text, completed=self._states.index("CheckSnapshots") + mean / 100
+            )
             self._console.print(f"           snapshots: {' '.join(f'{percent}%' for percent in known)}")
 
     def _line(self, text: str, at: datetime) -> None:

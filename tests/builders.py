@@ -7,7 +7,9 @@ from typing import Any
 from aerokeep.model.cluster import ClusterConfig, Tag
 from aerokeep.model.consistency import Consistency, Shortfall
 from aerokeep.model.evidence import Membership, Memberships, MountEvidence, NamespaceEvidence, NodeEvidence, Times
+from aerokeep.model.files import VaultFile
 from aerokeep.model.instance import AttachedVolume, Instance
+from aerokeep.model.inventory import Inventory, InventoryDevice, InventoryVolume, Mount, NodeInventory
 from aerokeep.model.plan import BackupPlan, NodePlan, VolumePlan
 from aerokeep.model.recovery_point import Cut, NodeCut, Snapshot, SnapshotState
 from aerokeep.model.run import RunRef
@@ -176,6 +178,88 @@ def a_node_plan(number: int = 1, **changes: Any) -> NodePlan:  # noqa: ANN401 - 
         "sync_paths": (),
     }
     return NodePlan(**{**fields, **changes})
+
+
+def a_node_inventory(number: int = 1, **changes: Any) -> NodeInventory:  # noqa: ANN401 - any field
+    """Node ``A<number>`` on ``i-<number>``: a file on ``vol-a<number>`` and a boot volume."""
+    data = InventoryVolume(
+        volume_id=f"vol-a{number}",
+        device="/dev/sdf",
+        size_gib=1,
+        volume_type="gp3",
+        encrypted=True,
+        tags={},
+        namespaces=("test",),
+        delete_on_termination=False,
+        root=False,
+        mount=Mount(point=DATA_MOUNT, fs_type="ext4", options="rw,noatime"),
+    )
+    boot = data.model_copy(
+        update={"volume_id": f"vol-root{number}", "device": "/dev/xvda", "namespaces": (), "root": True, "mount": None}
+    )
+    fields: dict[str, Any] = {
+        "node_id": f"A{number}",
+        "instance_id": f"i-{number}",
+        "private_ip": f"10.77.0.1{number}",
+        "zone": "eu-central-1a",
+        "subnet_id": "subnet-1",
+        "build": "8.1.2.0",
+        "edition": "community",
+        "cluster_name": "demo",
+        "rack_ids": {"test": 0},
+        "replication_factors": {"test": 2},
+        "instance_type": "i4i.large",
+        "image_id": "ami-1",
+        "image_holds_build": True,
+        "launch": {
+            "ImageId": "ami-1",
+            "InstanceType": "i4i.large",
+            "Placement": {"AvailabilityZone": "eu-central-1a", "GroupName": "", "Tenancy": "default"},
+            "MetadataOptions": {"State": "applied", "HttpTokens": "required"},
+            "PrivateDnsNameOptions": {"HostnameType": "ip-name"},
+            "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "subnet-1", "Groups": ["sg-1"]}],
+            "BlockDeviceMappings": [
+                {
+                    "DeviceName": "/dev/xvda",
+                    "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "DeleteOnTermination": True, "SnapshotId": "snap-0"},
+                },
+                {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1, "VolumeType": "gp3"}},
+            ],
+            "TagSpecifications": [
+                {
+                    "ResourceType": "instance",
+                    "Tags": [{"Key": "cluster", "Value": "demo"}, {"Key": "aws:autoscaling:groupName", "Value": "x"}],
+                }
+            ],
+        },
+        "network_interface_id": f"eni-{number}",
+        "mac_address": f"02:00:00:00:00:0{number}",
+        "interface_delete_on_termination": False,
+        "security_groups": ("sg-1",),
+        "root_device": "/dev/xvda",
+        "volumes": (data, boot),
+        "devices": (
+            InventoryDevice(
+                namespace="test", path=f"{DATA_MOUNT}/test.dat", role="file", index=0, volume_id=f"vol-a{number}"
+            ),
+        ),
+        "conf": (VaultFile(key="clusters/demo/inventory/r/A1/conf/aerospike.conf", size_bytes=9, sha256="0" * 64),),
+        "conf_path": "/etc/aerospike/aerospike.conf",
+        "work_directory": "/opt/aerospike",
+        "seen_at": NOON,
+    }
+    return NodeInventory(**{**fields, **changes})
+
+
+def an_inventory(nodes: int = 3, **changes: Any) -> Inventory:  # noqa: ANN401 - any field
+    """A cluster of ``nodes`` nodes, all well."""
+    fields: dict[str, Any] = {
+        "cluster": "demo",
+        "run_id": POINT,
+        "taken_at": NOON,
+        "nodes": tuple(a_node_inventory(number) for number in range(1, nodes + 1)),
+    }
+    return Inventory(**{**fields, **changes})
 
 
 def a_plan(nodes: int = 3, **changes: Any) -> BackupPlan:  # noqa: ANN401 - any field

@@ -2,12 +2,13 @@
 
 import os
 import re
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from aerokeep_node.conf import Context, parse_conf
 from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError, is_security_error, refuse
 from aerokeep_node.refusal import NotNowError, RefusalError
 from aerokeep_node.tree import Tree, read_text
+from aerokeep_node.unit_files import FIRST_START_CONF, conf_in, exec_start, read_fragments, without_ours
 
 DEFAULT_CONF = "etc/aerospike/aerospike.conf"
 ENVIRONMENT_FILES = ("etc/sysconfig/aerospike", "etc/default/aerospike")
@@ -17,12 +18,16 @@ _PEER = re.compile(r"\[([0-9A-Fa-f]+),[^,\[\]]*,\[")
 
 
 class Asd:
-    """The server as found on this host; ``pid`` is None while it does not run."""
+    """The server as found on this host; ``pid`` is None while it does not run.
+
+    ``conf_path`` is the conf that stays, also while the server runs with the one of its first start (``started_with``).
+    """
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.pid, arguments = _find_process(tree)
-        self.conf_path = _conf_path(tree, self.pid, arguments)
+        self.pid, self.arguments = _find_process(tree)
+        self.started_with = _conf_argument(tree, self.pid, self.arguments)
+        self.conf_path = _lasting_conf(tree, self.started_with)
         text = read_text(self.conf_path)
         self.conf: Context = parse_conf(text or "")
         self.conf_readable = text is not None
@@ -81,7 +86,8 @@ class Asd:
         return self.pid is not None and os.path.isdir(self.tree.path("proc", str(self.pid)))
 
 
-def _find_process(tree: Tree) -> "tuple[Optional[int], List[str]]":
+def asd_processes(tree: Tree) -> List[Tuple[int, List[str]]]:
+    """Find every process named asd, each with its arguments."""
     found = []
     for entry in tree.listdir("proc"):
         if not entry.isdigit():
@@ -89,13 +95,18 @@ def _find_process(tree: Tree) -> "tuple[Optional[int], List[str]]":
         arguments = (tree.read("proc", entry, "cmdline") or "").split("\0")
         if os.path.basename(arguments[0]) == "asd":
             found.append((int(entry), arguments))
+    return found
+
+
+def _find_process(tree: Tree) -> Tuple[Optional[int], List[str]]:
+    found = asd_processes(tree)
     if len(found) > 1:
         pids = ", ".join(str(pid) for pid, _ in found)
         raise RefusalError("several_asd", f"more than one asd runs on this host (pids {pids}): one is expected")
     return found[0] if found else (None, [])
 
 
-def _conf_path(tree: Tree, pid: Optional[int], arguments: List[str]) -> str:
+def _conf_argument(tree: Tree, pid: Optional[int], arguments: List[str]) -> Optional[str]:
     for index, argument in enumerate(arguments):
         value = None
         if argument in ("--config-file", "-f") and index + 1 < len(arguments):
@@ -106,23 +117,35 @@ def _conf_path(tree: Tree, pid: Optional[int], arguments: List[str]) -> str:
             return os.path.join(os.path.realpath(tree.path("proc", str(pid), "cwd")), value)
         if value:
             return value
+    return None
+
+
+def _lasting_conf(tree: Tree, started_with: Optional[str]) -> str:
+    if started_with is not None and os.path.basename(started_with) != FIRST_START_CONF:
+        return started_with
+    command = exec_start(without_ours(read_fragments(tree)))
+    return (conf_in(command) if command else None) or _conf_of_environment(tree) or tree.path(DEFAULT_CONF)
+
+
+def _conf_of_environment(tree: Tree) -> Optional[str]:
     for environment_file in ENVIRONMENT_FILES:
         found = re.search(
             r"^\s*(?:export\s+)?ASD_CONFIG_FILE=[\"']?([^\"'\s]+)", tree.read(environment_file) or "", re.MULTILINE
         )
         if found:
             return found.group(1)
-    return tree.path(DEFAULT_CONF)
+    return None
 
 
 def describe_asd(asd: Asd) -> Dict[str, Any]:
     """Shape ``asd`` of survey and health; a server that can't be asked is described by what its conf says."""
+    service = asd.conf.child("service") or Context(())
     known: Dict[str, Any] = {
         "running": asd.pid is not None,
         "build": "",
         "edition": "",
-        "node_id": "",
-        "cluster_name": None,
+        "node_id": (service.get("node-id") or "").upper(),
+        "cluster_name": service.get("cluster-name"),
         "cluster_size": 0,
         "cluster_key": "",
         "uptime_s": 0,

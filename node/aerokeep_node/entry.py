@@ -1,11 +1,11 @@
 """From the command line to a verb, and from its result to one JSON object on stdout and an exit code."""
 
+import importlib
 import json
 import sys
 import traceback
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
-from aerokeep_node import capture, health, resident, resume_writes, stop_writes, survey
 from aerokeep_node.refusal import BadParameterError, RefusalError
 from aerokeep_node.tree import Tree
 from aerokeep_node.verbs import VERBS, Verb, read_parameters
@@ -13,14 +13,20 @@ from aerokeep_node.verbs import VERBS, Verb, read_parameters
 SCHEMA = 1
 MOST_CHARACTERS = 24000
 """What SSM gives back of a command's stdout; cut off, it would be no JSON."""
-RUNNERS: Dict[str, Callable[[Tree, Dict[str, str]], Dict[str, Any]]] = {
-    "survey": survey.run,
-    "stop-writes": stop_writes.run,
-    "resume-writes": resume_writes.run,
-    "capture": capture.run,
-    "health": health.run,
+RUNNERS: Dict[str, str] = {
+    "survey": "survey",
+    "stop-writes": "stop_writes",
+    "resume-writes": "resume_writes",
+    "capture": "capture",
+    "health": "health",
+    "stop": "stop",
+    "stage": "stage",
+    "start": "start",
+    "open-writes": "open_writes",
 }
-INTERNAL: Dict[str, Callable[[Tree, str], int]] = {"resident": resident.run_resident, "undo": resident.run_undo}
+"""The module of each verb, imported when it is called: a document carries no other verb's."""
+INTERNAL: Dict[str, str] = {"resident": "run_resident", "undo": "run_undo"}
+"""Functions of ``resident``, which the documents that start or end a lease carry."""
 _INTERNAL_ARGUMENTS = 2
 
 
@@ -28,7 +34,8 @@ def main(arguments: List[str]) -> int:
     """Run one verb; give the exit code of the contract."""
     tree = Tree.from_environment()
     if len(arguments) == _INTERNAL_ARGUMENTS and arguments[0] in INTERNAL:
-        return INTERNAL[arguments[0]](tree, arguments[1])
+        resident = importlib.import_module("aerokeep_node.resident")
+        return int(getattr(resident, INTERNAL[arguments[0]])(tree, arguments[1]))
     verb = arguments[0] if len(arguments) == 1 else ""
     result, code = _run(verb, tree)
     print(_encode(result))
@@ -39,7 +46,8 @@ def _run(verb: str, tree: Tree) -> Tuple[Dict[str, Any], int]:
     head: Dict[str, Any] = {"schema": SCHEMA, "verb": verb}
     try:
         known = _known(verb)
-        result = RUNNERS[known.name](tree, read_parameters(known))
+        parameters = read_parameters(known)
+        result = importlib.import_module("aerokeep_node." + RUNNERS[known.name]).run(tree, parameters)
     except RefusalError as refusal:
         error = {"code": refusal.code, "detail": refusal.detail[:1000]}
         return dict(head, ok=False, error=error), refusal.exit_code

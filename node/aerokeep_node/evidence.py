@@ -3,6 +3,8 @@
 import time
 from typing import Any, Dict, List, Optional
 
+from aerokeep_node.namespaces import Activity
+
 TIMES = (
     "armed",
     "guard_sent",
@@ -19,16 +21,24 @@ MOST_ERRORS = 25
 LONGEST_DETAIL = 200
 
 
-def namespace_evidence(former: Dict[str, str], *, before: Dict[str, int], flushed: bool) -> Dict[str, Any]:
-    """Shape what is known of one namespace before it has been read again."""
+def namespace_evidence(former: Dict[str, str], *, proven: Optional[Activity] = None) -> Dict[str, Any]:
+    """Shape what is known of one namespace before it has been read again.
+
+    Args:
+        former: the settings to be put back.
+        proven: the look with which the flush proof ended; None where it never did.
+
+    """
     return {
         "former": former,
-        "before": before,
+        "before": {} if proven is None else proven.as_json(),
         "after": {},
         "unchanged": False,
         "unchanged_until": None,
         "changed": [],
-        "flushed": flushed,
+        "flushed": proven is not None,
+        "master_objects": None if proven is None else proven.master_objects,
+        "tombstones": None if proven is None else proven.tombstones,
     }
 
 

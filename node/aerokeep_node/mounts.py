@@ -36,6 +36,11 @@ NEVER_FROZEN = (
     "/var/log/amazon",
 )
 """Directories that the system, the SSM agent, or the undoing itself may write to while a freeze is held."""
+KEPT_OPTIONS = re.compile(
+    r"^(?:(?:data|errors|commit|logbufs|logbsize|allocsize|compress|barrier|journal_async_commit)=[A-Za-z0-9_:-]+"
+    r"|discard|nodiscard|nobarrier|inode32|inode64|nouuid|largeio|swalloc)$"
+)
+"""Options of a filesystem itself that mount(8) takes again; the kernel shows others that it would not."""
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
@@ -47,6 +52,8 @@ class Mount:
     mount_point: str
     type: str
     source: str
+    options: str = "rw"
+    """As mount(8) takes them, to mount it again as it is."""
 
 
 def parse_mountinfo(text: str) -> List[Mount]:
@@ -55,13 +62,19 @@ def parse_mountinfo(text: str) -> List[Mount]:
     for line in text.split("\n"):  # names may hold what splitlines() takes for an end
         left, dash, right = line.partition(" - ")
         fields, tail = left.split(" "), right.split(" ")
-        if not dash or len(fields) < 5 or len(tail) < 2:  # noqa: PLR2004 - the fields used below
+        if not dash or len(fields) < 6 or len(tail) < 2:  # noqa: PLR2004 - the fields used below
             continue
         major, _, minor = fields[2].partition(":")
         if not (major.isdigit() and minor.isdigit()):
             continue
-        found.append(Mount((int(major), int(minor)), _decode(fields[4]), tail[0], _decode(tail[1])))
+        options = _options(fields[5], tail[2] if len(tail) > 2 else "")  # noqa: PLR2004 - the third one, if there
+        found.append(Mount((int(major), int(minor)), _decode(fields[4]), tail[0], _decode(tail[1]), options))
     return found
+
+
+def _options(of_mount: str, of_filesystem: str) -> str:
+    chosen = [option for option in of_mount.split(",") if option]
+    return ",".join(chosen + [option for option in of_filesystem.split(",") if KEPT_OPTIONS.match(option)])
 
 
 def _decode(field: str) -> str:

@@ -122,10 +122,12 @@ def list_namespaces(connection: InfoConnection) -> List[str]:
 
 @dataclass(frozen=True)
 class Activity:
-    """One look at a namespace: what has been written so far, and what still waits to be."""
+    """One look at a namespace: what has been written so far, what still waits to be, and how much it holds."""
 
     counters: Dict[str, int]
     queued: int
+    master_objects: Optional[int] = None
+    tombstones: Optional[int] = None
 
     def as_json(self) -> Dict[str, int]:
         """Give the counters that are not zero, so that evidence of many namespaces stays small."""
@@ -152,7 +154,13 @@ def activity_of(statistics: Dict[str, str]) -> Activity:
             queued += int(value)
         elif _WRITES.search(key):
             counters[key] = int(value)
-    return Activity(counters, queued)
+    return Activity(counters, queued, count_of(statistics, "master_objects"), count_of(statistics, "tombstones"))
+
+
+def count_of(statistics: Dict[str, str], name: str) -> Optional[int]:
+    """Give a count; None where this version does not tell it."""
+    value = statistics.get(name, "")
+    return int(value) if value.isdigit() else None
 
 
 def transactions_in_progress(connection: InfoConnection, timeout_s: float = 3.0) -> int:

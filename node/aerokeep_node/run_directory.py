@@ -28,6 +28,12 @@ TOMBSTONE = "tombstone"
 """Put here by resume-writes: no write stop may start for this run any more."""
 ASIDE = "aside"
 ASIDE_LIST = "aside.json"
+STOPPED = "stopped.json"
+"""What stop found before it unmounted, and whether the server ended cleanly."""
+STAGED = "staged.json"
+"""Where stage is about to change something, so that it can be taken back."""
+STARTED = "started.json"
+"""Put here by start once the unit was told to start: from now on an ended server has failed."""
 LOG = "lease.log"
 KEEP_S = 2 * 86400.0
 
@@ -56,6 +62,11 @@ class RunDirectory:
     def mark(self, name: str) -> None:
         """Put an empty file, such as the tombstone."""
         write_whole(self.file(name), b"")
+
+    def drop(self, name: str) -> None:
+        """Take a file away, if it is there."""
+        if self.has(name):
+            os.unlink(self.file(name))
 
     def write(self, name: str, content: Any) -> None:  # noqa: ANN401 - whatever JSON can carry
         """Write JSON, durable before this returns."""

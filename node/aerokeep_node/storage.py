@@ -3,10 +3,13 @@
 import os
 from typing import Any, Dict, List, Optional
 
+from aerokeep_node.headers import describe_header, size_of
 from aerokeep_node.mounts import Mount, kept_writable, mount_of, read_mounts, why_not_freezable
 from aerokeep_node.namespaces import NamespaceConfig, StoragePath
 from aerokeep_node.tree import Tree
 from aerokeep_node.volumes import Backing, Problem, backing_of, backing_of_device, device_node
+
+_NO_MOUNT = {"mount_point": None, "fs_type": None, "mount_options": None, "freezable": False}
 
 
 class Storage:
@@ -41,6 +44,8 @@ class Storage:
         problem = backing.problem
         if backing.instance_store and problem is None:
             problem = Problem("instance_store", f"{path.path} is instance store: it needs an EBS shadow device")
+        described["header"], described["header_problem"] = describe_header(path.path)
+        described["size_bytes"] = size_of(path.path)
         described["volume_id"] = backing.volume_id
         described["instance_store"] = backing.instance_store
         described["problem"] = problem.as_json() if problem is not None and needed else None
@@ -50,12 +55,13 @@ class Storage:
         mount = self.mount_of(path.path)
         if mount is None:
             gone = Backing(problem=Problem("no_mount", f"no mounted filesystem holds {path.path}"))
-            reason = "no mount found"
-            return {"mount_point": None, "freezable": False, "freeze_reason": reason, "device": None, "backing": gone}
+            return {**_NO_MOUNT, "freeze_reason": "no mount found", "device": None, "backing": gone}
         reason_why_not = self.why_not_freezable(mount)
         node = device_node(mount.source, mount.device, self.tree)
         return {
             "mount_point": mount.mount_point,
+            "fs_type": mount.type,
+            "mount_options": mount.options,
             "freezable": reason_why_not is None,
             "freeze_reason": reason_why_not,
             "device": node or mount.source,
@@ -70,4 +76,4 @@ def _raw(path: StoragePath, tree: Tree) -> Dict[str, Any]:
     except OSError as error:
         backing = Backing(problem=Problem("no_such_device", f"{path.path}: {error.strerror}"))
     reason = "a raw device: guarded, not frozen"
-    return {"mount_point": None, "freezable": False, "freeze_reason": reason, "device": device, "backing": backing}
+    return {**_NO_MOUNT, "freeze_reason": reason, "device": device, "backing": backing}

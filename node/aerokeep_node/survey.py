@@ -11,10 +11,19 @@ from typing import Any, Dict, List, Optional
 from aerokeep_node.asd import Asd, describe_asd
 from aerokeep_node.clock import read_clock
 from aerokeep_node.conf import storage_paths
-from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError, refuse
-from aerokeep_node.namespaces import FLUSH_SETTING, NamespaceConfig, guarded_in_conf, list_namespaces, read_config
+from aerokeep_node.conf_namespaces import configured_namespaces
+from aerokeep_node.info import InfoError, InfoSilenceError, refuse
+from aerokeep_node.namespaces import (
+    FLUSH_SETTING,
+    NamespaceConfig,
+    count_of,
+    guarded_in_conf,
+    list_namespaces,
+    read_config,
+)
 from aerokeep_node.storage import Storage
 from aerokeep_node.tree import Tree
+from aerokeep_node.unit import Unit
 
 AGENT_PROGRAMS = ("amazon-ssm-agent", "/usr/bin/amazon-ssm-agent", "/snap/amazon-ssm-agent/current/amazon-ssm-agent")
 AGENT_TIMEOUT_S = 5.0
@@ -25,18 +34,28 @@ def run(tree: Tree, parameters: Dict[str, str]) -> Dict[str, Any]:
     del parameters
     asd = Asd(tree)
     described = describe_asd(asd)
+    described["unit"] = Unit(tree).describe()
     problems = _server_problems(asd, described)
+    storage = Storage(tree)
     namespaces: List[Dict[str, Any]] = []
-    if asd.pid is not None and not asd.tls_only and described["node_id"]:
-        connection = asd.connect()
-        try:
-            storage = Storage(tree)
-            namespaces = [_describe(name, asd, connection, storage, problems) for name in list_namespaces(connection)]
-        except (InfoError, InfoSilenceError) as error:
-            raise refuse(error) from error
-        finally:
-            connection.close()
+    if asd.pid is None:
+        namespaces = [_describe(config, {}, asd, storage, problems) for config in configured_namespaces(asd.conf)]
+    elif described["build"]:
+        namespaces = _ask_namespaces(asd, storage, problems)
     return {"host": _host(tree), "asd": described, "namespaces": namespaces, "problems": problems}
+
+
+def _ask_namespaces(asd: Asd, storage: Storage, problems: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    connection = asd.connect()
+    try:
+        return [
+            _describe(read_config(connection, name), connection.ask_pairs("namespace/" + name), asd, storage, problems)
+            for name in list_namespaces(connection)
+        ]
+    except (InfoError, InfoSilenceError) as error:
+        raise refuse(error) from error
+    finally:
+        connection.close()
 
 
 def _host(tree: Tree) -> Dict[str, Any]:
@@ -85,10 +104,9 @@ def _server_problems(asd: Asd, described: Dict[str, Any]) -> List[Dict[str, Any]
 
 
 def _describe(
-    name: str, asd: Asd, connection: InfoConnection, storage: Storage, problems: List[Dict[str, Any]]
+    config: NamespaceConfig, statistics: Dict[str, str], asd: Asd, storage: Storage, problems: List[Dict[str, Any]]
 ) -> Dict[str, Any]:
-    config = read_config(connection, name)
-    statistics = connection.ask_pairs("namespace/" + name)
+    name = config.name
     paths = storage.describe(config)
     conf = asd.namespace_conf(name)
     conf_guarded = guarded_in_conf(config, conf)
@@ -104,6 +122,7 @@ def _describe(
         "name": name,
         "storage": config.storage,
         "persisted": bool(config.paths),
+        "rack_id": config.number("rack-id") or 0,
         "replication_factor": config.number("replication-factor") or 1,
         "strong_consistency": config.flag("strong-consistency"),
         "commit_to_device": config.flag("commit-to-device"),
@@ -111,17 +130,12 @@ def _describe(
         "reject_non_xdr_writes": config.guarded,
         "reject_xdr_writes": config.flag("reject-xdr-writes") or config.get("allow-xdr-writes") == "false",
         "conf_reject_non_xdr_writes": conf_guarded,
-        "xdr_client_writes": _count(statistics, "xdr_client_write_success")
-        + _count(statistics, "xdr_client_delete_success"),
-        "objects": _count(statistics, "objects"),
-        "master_objects": _count(statistics, "master_objects"),
+        "xdr_client_writes": (count_of(statistics, "xdr_client_write_success") or 0)
+        + (count_of(statistics, "xdr_client_delete_success") or 0),
+        "objects": count_of(statistics, "objects") or 0,
+        "master_objects": count_of(statistics, "master_objects") or 0,
         "paths": paths,
     }
-
-
-def _count(statistics: Dict[str, str], name: str) -> int:
-    value = statistics.get(name, "")
-    return int(value) if value.isdigit() else 0
 
 
 def _namespace_problems(config: NamespaceConfig, *, conf_guarded: bool) -> List[Dict[str, Any]]:

@@ -94,7 +94,7 @@ def recover(run: RunDirectory, asd: Asd) -> Dict[str, Any]:
         one = NamespaceSettings(intent["address"], intent["port"], name, former)
         one.changed = True
         settings.append(one)
-        record.namespaces[name] = namespace_evidence(former, before={}, flushed=False)
+        record.namespaces[name] = namespace_evidence(former)
     mounts = []
     for mount_point in intent.get("mounts", []):
         try:

@@ -32,6 +32,9 @@ class Verb:
 
 _RUN = Parameter("Run", "^[a-z0-9][A-Za-z0-9-]{0,95}$", "Id of the run")
 _INSTANT = "^[0-9]{10}[.][0-9]{3}$"
+_NAMESPACES = "^[A-Za-z0-9_.-]{1,31}(,[A-Za-z0-9_.-]{1,31})*$"
+_MOUNT_POINTS = "^(none|/[A-Za-z0-9._/@+-]*(,/[A-Za-z0-9._/@+-]*)*)$"
+_URL = "https?://[A-Za-z0-9._~:/?&=%@+,-]+"
 
 VERBS: Dict[str, Verb] = {
     verb.name: verb
@@ -46,10 +49,8 @@ VERBS: Dict[str, Verb] = {
                 Parameter("Token", "^[0-9a-f]{32}$", "Fencing token of this try"),
                 Parameter("StartAt", _INSTANT, "T0, true time in epoch seconds"),
                 Parameter("EndAt", _INSTANT, "T1, true time in epoch seconds"),
-                Parameter("Namespaces", "^[A-Za-z0-9_.-]{1,31}(,[A-Za-z0-9_.-]{1,31})*$", "Namespaces to guard"),
-                Parameter(
-                    "Freeze", "^(none|/[A-Za-z0-9._/@+-]*(,/[A-Za-z0-9._/@+-]*)*)$", "Mount points to freeze, or none"
-                ),
+                Parameter("Namespaces", _NAMESPACES, "Namespaces to guard"),
+                Parameter("Freeze", _MOUNT_POINTS, "Mount points to freeze, or none"),
             ),
         ),
         Verb(
@@ -66,12 +67,36 @@ VERBS: Dict[str, Verb] = {
                 _RUN,
                 Parameter(
                     "Uploads",
-                    "^(report|https?://[A-Za-z0-9._~:/?&=%@+,-]+)$",
+                    f"^(report|{_URL})$",
                     "report, or where the list of uploads is",
                 ),
             ),
         ),
         Verb("health", "Ask the Aerospike server how it is", 30),
+        Verb(
+            "stop",
+            "Stop the Aerospike server cleanly, mask its unit, and unmount what it used",
+            60,
+            (_RUN, Parameter("Unmount", _MOUNT_POINTS, "Mount points to unmount, or none")),
+        ),
+        Verb(
+            "stage",
+            "Check devices and put SMD and conf in place for a first start, or put the former ones back",
+            120,
+            (_RUN, Parameter("Spec", f"^(back|{_URL})$", "back, or where the order is")),
+        ),
+        Verb(
+            "start",
+            "Start the Aerospike server, with the first-start settings or without",
+            60,
+            (_RUN, Parameter("Mode", "^(first|normal)$", "first: with the first-start settings, which must be staged")),
+        ),
+        Verb(
+            "open-writes",
+            "Take the first-start settings away for good, and let clients write",
+            60,
+            (_RUN, Parameter("Namespaces", _NAMESPACES, "Namespaces to open")),
+        ),
     )
 }
 

@@ -72,6 +72,26 @@ def _by_links(status: os.stat_result, tree: Tree) -> Optional[Backing]:
     return None
 
 
+def link_of(volume_id: str) -> str:
+    """Name the link by which udev shows a volume, whatever the kernel calls it after the next start."""
+    return "nvme-Amazon_Elastic_Block_Store_" + volume_id.replace("-", "", 1)
+
+
+def volume_node(volume_id: str, tree: Tree) -> Optional[str]:
+    """Give the link of an attached volume; None where there is none, or where it shows another one."""
+    link = tree.path(BY_ID, link_of(volume_id))
+    try:
+        return link if backing_of(link, tree).volume_id == volume_id else None
+    except OSError:
+        return None
+
+
+def partitions_of(volume_id: str, tree: Tree) -> List[str]:
+    """Give the links of a volume's partitions."""
+    start = link_of(volume_id) + "-part"
+    return [tree.path(BY_ID, name) for name in tree.listdir(BY_ID) if name.startswith(start)]
+
+
 def _same_node(one: os.stat_result, other: os.stat_result) -> bool:
     if stat.S_ISBLK(one.st_mode) and stat.S_ISBLK(other.st_mode):
         return one.st_rdev == other.st_rdev

@@ -120,8 +120,7 @@ class Window:
                 proof.look(monotonic_s(), activities[name], busy)
         self._record.stamp("flushed")
         for one in self.settings:
-            before = activities[one.name].as_json()
-            self._record.namespaces[one.name] = namespace_evidence(one.former, before=before, flushed=True)
+            self._record.namespaces[one.name] = namespace_evidence(one.former, proven=activities[one.name])
         self._record.cluster["before"] = cluster_state(self._reader, ASK_S)
 
     def wait_for_copies(self) -> None:
@@ -172,8 +171,7 @@ class Window:
             return
         self._record.guarded_at_end = self._all_guarded()
         for one in self.settings:
-            fallback = namespace_evidence(one.former, before={}, flushed=False)
-            known = self._record.namespaces.setdefault(one.name, fallback)
+            known = self._record.namespaces.setdefault(one.name, namespace_evidence(one.former))
             known["after"] = read_activity(self._reader, one.name, ASK_S).as_json()
             known["unchanged"] = known["flushed"] and known["after"] == known["before"]
         self._record.cluster["after"] = cluster_state(self._reader, ASK_S)

@@ -29,6 +29,8 @@ class ApiCall:
     caller: str
     """The role (or ``operator``) whose credentials signed the request."""
     parse: Callable[[], tuple[str, Mapping[str, Any]]]
+    session: str = ""
+    """The session token that came with the credentials: of a Lambda, which instance calls."""
 
     @cached_property
     def _parsed(self) -> tuple[str, Mapping[str, Any]]:

@@ -85,9 +85,13 @@ class Invocation:
         elif self.cancelled:
             self.enter("Cancelled")
         else:
-            self.response_code = process.returncode
-            self.enter("Success" if process.returncode == 0 else "Failed")
+            self.answer(process.returncode, self.stdout)
         return True
+
+    def answer(self, exit_code: int, stdout: str) -> None:
+        """It ended by itself."""
+        self.response_code, self.stdout = exit_code, stdout[:STDOUT_CHARS]
+        self.enter("Success" if exit_code == 0 else "Failed")
 
     def wire(self) -> dict[str, Any]:
         """As GetCommandInvocation spells it."""

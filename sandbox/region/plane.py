@@ -66,6 +66,14 @@ class Plane(Protocol):
 
 
 @runtime_checkable
+class AnsweringPlane(Protocol):
+    """A plane whose nodes run no shell: they answer documents themselves."""
+
+    def run_document(self, instance_id: str, document: str, environment: Mapping[str, str]) -> tuple[int, str]:
+        """Run a document on the node; → exit code and stdout."""
+
+
+@runtime_checkable
 class ServicePlane(Protocol):
     """A plane whose nodes have services of their own."""
 

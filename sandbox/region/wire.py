@@ -29,7 +29,8 @@ def api_call(environ: Environ, body: bytes) -> ApiCall:
         authorization = f"Credential={credential[0]}"
     caller, service = signer(authorization) or ("", "s3")
     seen = dict(environ)
-    return ApiCall(service=service, caller=caller, parse=lambda: _parse(service, seen, body))
+    session = str(environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))
+    return ApiCall(service=service, caller=caller, parse=lambda: _parse(service, seen, body), session=session)
 
 
 def _parse(service: str, environ: Environ, body: bytes) -> tuple[str, Mapping[str, Any]]:

@@ -105,6 +105,7 @@ def test_a_step_runs_its_own_module_with_its_own_role_and_log_group(
         "AEROKEEP_CATALOG",
         "AEROKEEP_CONFIG_PREFIX",
         "AEROKEEP_DOCUMENT_PREFIX",
+        "AEROKEEP_FAILURES_TOPIC",
         "POWERTOOLS_SERVICE_NAME",
         "POWERTOOLS_METRICS_NAMESPACE",
     }
@@ -137,7 +138,7 @@ def test_a_machine_is_its_file_word_for_word_and_logs_no_payload(
 def test_a_schedule_starts_a_backup_with_its_own_time_and_gives_up_after_a_quarter_of_an_hour(
     synthesis: Synthesis,
 ) -> None:
-    schedule = properties(synthesis, TRIGGER, "AWS::Scheduler::Schedule")
+    schedule = properties(synthesis, TRIGGER, "AWS::Scheduler::Schedule", "Backup")
     target = schedule["Target"]
     assert json.loads(target["Input"]) == {"cluster": "demo", "scheduled_time": "<aws.scheduler.scheduled-time>"}
     assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 15 * 60
@@ -149,11 +150,32 @@ def test_a_schedule_starts_a_backup_with_its_own_time_and_gives_up_after_a_quart
 
 
 def test_executions_that_did_not_succeed_are_reported(synthesis: Synthesis) -> None:
-    rule = properties(synthesis, TRIGGER, "AWS::Events::Rule")
+    rule = properties(synthesis, TRIGGER, "AWS::Events::Rule", "ReportFailures")
+    assert len(rule["EventPattern"]["detail"]["stateMachineArn"]) == len(JOURNEYS)
     assert rule["EventPattern"]["source"] == ["aws.states"]
     assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
     (target,) = rule["Targets"]
     assert spelt(target["Arn"]).startswith("<Failures")
+
+
+def test_whatever_fails_calls_the_guardian_but_the_guardian_and_so_does_its_schedule(synthesis: Synthesis) -> None:
+    rule = properties(synthesis, TRIGGER, "AWS::Events::Rule", "CallGuardian")
+    watched = {spelt(arn) for arn in rule["EventPattern"]["detail"]["stateMachineArn"]}
+    assert len(watched) == len(JOURNEYS) - 1
+    assert not any("Guardian" in arn for arn in watched)
+    assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    schedule = properties(synthesis, TRIGGER, "AWS::Scheduler::Schedule", "Guardian")
+    assert schedule["ScheduleExpression"] == "rate(5 minutes)"
+    for target in (*rule["Targets"], schedule["Target"]):
+        assert "GuardianMachine" in spelt(target["Arn"])
+        assert json.loads(target["Input"]) == {}
+
+
+def test_the_topic_that_steps_publish_to_is_the_topic_of_failures(synthesis: Synthesis) -> None:
+    topic = properties(synthesis, TRIGGER, "AWS::SNS::Topic")
+    (function, *_) = synthesis.step_functions("guardian").values()
+    told = spelt(function["Properties"]["Environment"]["Variables"]["AEROKEEP_FAILURES_TOPIC"])
+    assert told.rpartition(":")[2] == topic["TopicName"]
 
 
 def test_the_topic_is_encrypted_takes_tls_only_and_the_rule_may_publish(synthesis: Synthesis) -> None:

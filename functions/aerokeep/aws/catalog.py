@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from aerokeep.aws.clients import client, setting
 from aerokeep.aws.errors import code_of, translated
 from aerokeep.model.errors import ConflictError
+from aerokeep.model.replacement import LastReplacement
 from aerokeep.model.run import LockState, RunRef
 from aerokeep.model.wire import iso
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 LONGEST_REASON = 2000
-_NAMES = {"#owner": "owner", "#run": "run", "#state": "state"}
+_NAMES = {"#owner": "owner", "#run": "run", "#state": "state", "#request": "request"}
+"""DynamoDB reserves some of these words (``request`` among them)."""
 
 
 class Catalog:
-    """One table: ``pk`` = ``cluster#<name>``, ``sk`` = ``lock`` or ``point#<id>``."""
+    """One table: ``pk`` = ``cluster#<name>``, ``sk`` = ``lock``, ``point#<id>`` or ``replacement`` (the last one)."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         self._dynamodb = dynamodb
@@ -49,7 +51,7 @@ class Catalog:
                     TableName=self._table,
                     Key=_key(run.cluster, "lock"),
                     UpdateExpression="SET #owner = :me, #run = :run, journey = :journey, #state = :held, "
-                    "acquired_at = :now, request = :request ADD epoch :one",
+                    "acquired_at = :now, #request = :request ADD epoch :one",
                     ConditionExpression="attribute_not_exists(#owner)",
                     ExpressionAttributeNames=_NAMES,
                     ExpressionAttributeValues={
@@ -79,8 +81,8 @@ class Catalog:
                     TableName=self._table,
                     Key=_key(run.cluster, "lock"),
                     UpdateExpression="SET #owner = :me, #state = :held REMOVE reason, busy_until ADD epoch :one",
-                    ConditionExpression="epoch = :epoch AND #state = :halted AND request = :request",
-                    ExpressionAttributeNames={"#owner": "owner", "#state": "state"},
+                    ConditionExpression="epoch = :epoch AND #state = :halted AND #request = :request",
+                    ExpressionAttributeNames={"#owner": "owner", "#state": "state", "#request": "request"},
                     ExpressionAttributeValues={
                         ":me": {"S": run.execution},
                         ":held": {"S": "held"},
@@ -186,7 +188,7 @@ class Catalog:
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=_key(run.cluster, "lock"),
-                    UpdateExpression="REMOVE #owner, #run, journey, #state, acquired_at, busy_until, request, reason",
+                    UpdateExpression="REMOVE #owner, #run, journey, #state, acquired_at, busy_until, #request, reason",
                     ConditionExpression="#owner = :me AND epoch = :epoch",
                     ExpressionAttributeNames=_NAMES,
                     ExpressionAttributeValues={":me": {"S": run.execution}, ":epoch": {"N": str(run.epoch)}},
@@ -236,6 +238,28 @@ class Catalog:
             **{name: {"S": value} for name, value in details.items()},
         }
         with translated("PutItem point"):
+            self._dynamodb.put_item(TableName=self._table, Item=item)
+
+    # -- replacements
+
+    def last_replacement(self, cluster: str) -> LastReplacement | None:
+        """The cluster's last replacement of a node, or None."""
+        item = self._item(cluster, "replacement")
+        if item is None:
+            return None
+        return LastReplacement(
+            node_id=item["node"]["S"], run_id=item["run"]["S"], at=datetime.fromisoformat(item["at"]["S"])
+        )
+
+    def record_replacement(self, run: RunRef, *, node_id: str, at: datetime) -> None:
+        """Say that a node was replaced: from now on the cluster cools down."""
+        item: Item = {
+            **_key(run.cluster, "replacement"),
+            "node": {"S": node_id},
+            "run": {"S": run.run_id},
+            "at": {"S": at.isoformat()},
+        }
+        with translated("PutItem replacement"):
             self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def _item(self, cluster: str, sort: str) -> Item | None:

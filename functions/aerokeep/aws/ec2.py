@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, SnapshotTypeDef
 
+MOST_FILTER_VALUES = 200
+"""A filter takes at most 200 values."""
 _LIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
 _SPEC_FIELDS = (
     "InstanceType",
@@ -157,10 +159,20 @@ class Snapshots:
 
     def of_run(self, run_id: str) -> list[Snapshot]:
         """All snapshots that carry the run's tag; paged, always filtered (a bare Describe has a smaller bucket)."""
+        return self._found("tag:aerokeep:run", [run_id])
+
+    def described(self, snapshot_ids: Iterable[str]) -> list[Snapshot]:
+        """Those of the snapshots that exist, whatever they are tagged with."""
+        # A filter, not SnapshotIds: one unknown id would fail the whole call.
+        wanted = sorted(set(snapshot_ids))
+        chunks = (wanted[start : start + MOST_FILTER_VALUES] for start in range(0, len(wanted), MOST_FILTER_VALUES))
+        return [snapshot for chunk in chunks for snapshot in self._found("snapshot-id", chunk)]
+
+    def _found(self, name: str, values: list[str]) -> list[Snapshot]:
         with translated("DescribeSnapshots"):
             pages = self._ec2.get_paginator("describe_snapshots").paginate(
                 OwnerIds=["self"],
-                Filters=[{"Name": "tag:aerokeep:run", "Values": [run_id]}],
+                Filters=[{"Name": name, "Values": values}],
                 PaginationConfig={"PageSize": 200},
             )
             return [_snapshot(raw) for page in pages for raw in page["Snapshots"]]

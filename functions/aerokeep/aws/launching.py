@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from botocore.exceptions import ClientError
+
 from aerokeep.aws.clients import client
-from aerokeep.aws.errors import translated
+from aerokeep.aws.errors import code_of, translated
 from aerokeep.aws.tags import tag_list, tag_map
 from aerokeep.model.machine import Image
 
@@ -77,17 +79,24 @@ class Images:
         left_out: Any = [{"DeviceName": device, "NoDevice": ""} for device in sorted(without)]
         of_snapshot = {key: value for key, value in tags.items() if key != "aerokeep:run"}
         with translated("CreateImage"):
-            reply = self._ec2.create_image(
-                InstanceId=instance_id,
-                Name=name,
-                Description="Aerokeep: the boot volume, for a relaunch",
-                NoReboot=True,
-                BlockDeviceMappings=left_out,
-                TagSpecifications=[
-                    {"ResourceType": "image", "Tags": tag_list(tags)},
-                    {"ResourceType": "snapshot", "Tags": tag_list(of_snapshot)},
-                ],
-            )
+            try:
+                reply = self._ec2.create_image(
+                    InstanceId=instance_id,
+                    Name=name,
+                    Description="Aerokeep: the boot volume, for a relaunch",
+                    NoReboot=True,
+                    BlockDeviceMappings=left_out,
+                    TagSpecifications=[
+                        {"ResourceType": "image", "Tags": tag_list(tags)},
+                        {"ResourceType": "snapshot", "Tags": tag_list(of_snapshot)},
+                    ],
+                )
+            except ClientError as error:
+                # There is no ClientToken: the name tells a call whose answer was lost.
+                named = self._described([{"Name": "name", "Values": [name]}], Owners=["self"])
+                if code_of(error) != "InvalidAMIName.Duplicate" or not named:
+                    raise
+                return named[0].image_id
         return str(reply["ImageId"])
 
 

@@ -36,10 +36,6 @@ class Machines:
             found |= {m.instance_id: m for m in self._described([{"Name": "instance-id", "Values": wanted}])}
         return found
 
-    def launched_with(self, client_token: str) -> Machine | None:
-        """The instance that a RunInstances with this token made, also where its answer was lost."""
-        return next(iter(self._described([{"Name": "client-token", "Values": [client_token]}])), None)
-
     def _described(self, filters: list[Any]) -> list[Machine]:
         with translated("DescribeInstances"):
             pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)

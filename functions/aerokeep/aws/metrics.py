@@ -6,18 +6,10 @@ from typing import Any, Self
 
 from aerokeep.aws.clients import client
 from aerokeep.aws.errors import translated
-from aerokeep.model.wire import Wire
+from aerokeep.model.metric import Datum
 
 NAMESPACE = "Aerokeep"
 MOST_DATA_PER_CALL = 500
-
-
-class Datum(Wire):
-    """One value of one metric; seconds where the name ends so, else a count."""
-
-    name: str
-    value: float
-    dimensions: dict[str, str]
 
 
 class Measurements:

@@ -54,6 +54,14 @@ class Configurations:
                 ) from error
         return ClusterConfig.model_validate_json(str(reply["Parameter"].get("Value")))
 
+    def all(self) -> dict[str, ClusterConfig]:
+        """Every cluster that was deployed, by name."""
+        with translated("GetParametersByPath"):
+            pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._prefix)
+            values = [str(parameter.get("Value")) for page in pages for parameter in page["Parameters"]]
+        configs = [ClusterConfig.model_validate_json(value) for value in values]
+        return {config.name: config for config in sorted(configs, key=lambda config: config.name)}
+
 
 class CommandState(StrEnum):
     """What became of a command on one host."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from aerokeep.aws.clients import client, setting
 from aerokeep.aws.errors import code_of, translated
 from aerokeep.model.errors import ConflictError, CorruptError
+from aerokeep.model.inventory import Inventory
 from aerokeep.model.recovery_point import Abandonment, Manifest
 from aerokeep.model.run import RunRef
 
@@ -61,9 +62,11 @@ class Runs:
 
     def presigned_read(self, run: RunRef, name: str) -> str:
         """A URL by which a host without S3 permissions reads one object of the run."""
-        return self._s3.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": _run_key(run, name)}, ExpiresIn=UPLOAD_LIFE_S
-        )
+        return _presigned_read(self._s3, self._bucket, _run_key(run, name))
+
+
+def _presigned_read(s3: "S3Client", bucket: str, key: str) -> str:
+    return s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=UPLOAD_LIFE_S)
 
 
 def _run_key(run: RunRef, name: str) -> str:
@@ -120,6 +123,10 @@ class Points:
         """The bytes of one file of a point, or None."""
         return _get(self._s3, self._bucket, key)
 
+    def presigned_read(self, key: str) -> str:
+        """A URL by which a host without S3 permissions reads one file of a point."""
+        return _presigned_read(self._s3, self._bucket, key)
+
     def write(self, run: RunRef, name: str, body: bytes) -> str:
         """Write one more file of the point before its manifest → its key."""
         key = f"{self.prefix(run)}/{name}"
@@ -150,11 +157,48 @@ class Points:
         return outcome
 
     def standing(self, run: RunRef) -> Manifest | Abandonment | None:
-        """What the manifest's key holds."""
-        body = _get(self._s3, self._bucket, f"{self.prefix(run)}/manifest.json")
+        """What the manifest's key of the run's own point holds."""
+        return self.find(run.cluster, run.point_id)
+
+    def find(self, cluster: str, point_id: str) -> Manifest | Abandonment | None:
+        """What the manifest's key of any point holds."""
+        body = _get(self._s3, self._bucket, f"clusters/{cluster}/points/{point_id}/manifest.json")
         if body is None:
             return None
         return TypeAdapter[Manifest | Abandonment](Manifest | Abandonment).validate_json(body)
+
+
+class Inventories:
+    """What a relaunch needs of each node: ``clusters/<cluster>/inventory.json``, the newest one."""
+
+    def __init__(self, s3: "S3Client", bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Built once per container."""
+        return cls(client("s3"), setting("AEROKEEP_VAULT"))
+
+    @staticmethod
+    def prefix(cluster: str) -> str:
+        """Where the configuration files stand that are in no recovery point."""
+        return f"clusters/{cluster}/inventory"
+
+    def newest(self, cluster: str) -> Inventory | None:
+        """The inventory as it was written last, or None where there was none yet."""
+        body = _get(self._s3, self._bucket, f"{self.prefix(cluster)}.json")
+        return None if body is None else Inventory.model_validate_json(body)
+
+    def write(self, inventory: Inventory) -> None:
+        """Put a newer one in its place; the bucket keeps the former version."""
+        with translated("PutObject"):
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=f"{self.prefix(inventory.cluster)}.json",
+                Body=inventory.model_dump_json(indent=1).encode(),
+                ContentType="application/json",
+            )
 
 
 def _get(s3: "S3Client", bucket: str, key: str) -> bytes | None:

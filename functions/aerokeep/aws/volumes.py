@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import ClientError
 
 from aerokeep.aws.clients import client
+from aerokeep.aws.ec2 import MOST_FILTER_VALUES
 from aerokeep.aws.errors import code_of, translated
+from aerokeep.aws.tags import tag_list, tag_map
 from aerokeep.model.volume import Attachment, NewVolume, Volume
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
-    from types_boto3_ec2.type_defs import FilterTypeDef, VolumeTypeDef
+    from types_boto3_ec2.type_defs import VolumeTypeDef
 
 PROVISIONED_IOPS = frozenset({"gp3", "io1", "io2"})
 """Types for which CreateVolume takes Iops; for gp2 it is what the size gives, and saying it is refused."""
@@ -31,22 +33,32 @@ class Volumes:
     def described(self, volume_ids: Iterable[str]) -> dict[str, Volume]:
         """The volumes that exist, by id; one that is gone is left out."""
         # A filter, not VolumeIds: one unknown id would fail the whole call.
-        return self._found([{"Name": "volume-id", "Values": sorted(set(volume_ids))}])
+        return self._found("volume-id", volume_ids)
 
     def of_run(self, run_id: str) -> dict[str, Volume]:
         """All volumes that a run made, by id."""
-        return self._found([{"Name": "tag:aerokeep:run", "Values": [run_id]}])
+        return self._found("tag:aerokeep:run", [run_id])
 
     def of_instances(self, instance_ids: Iterable[str]) -> dict[str, Volume]:
         """All volumes attached to the instances (or on their way), by id."""
-        return self._found([{"Name": "attachment.instance-id", "Values": sorted(set(instance_ids))}])
+        return self._found("attachment.instance-id", instance_ids)
 
-    def _found(self, filters: "list[FilterTypeDef]") -> dict[str, Volume]:
-        if not all(found.get("Values") for found in filters):
-            return {}
-        with translated("DescribeVolumes"):
-            pages = self._ec2.get_paginator("describe_volumes").paginate(Filters=filters)
-            return {str(raw["VolumeId"]): _volume(raw) for page in pages for raw in page["Volumes"]}
+    def used_gib(self, volume_types: Iterable[str]) -> dict[str, int]:
+        """What all volumes of each type in this account and Region hold."""
+        used: dict[str, int] = {}
+        for volume in self._found("volume-type", volume_types).values():
+            used[volume.volume_type] = used.get(volume.volume_type, 0) + volume.size_gib
+        return used
+
+    def _found(self, name: str, values: Iterable[str]) -> dict[str, Volume]:
+        wanted = sorted(set(values))
+        found: dict[str, Volume] = {}
+        for start in range(0, len(wanted), MOST_FILTER_VALUES):
+            chunk = wanted[start : start + MOST_FILTER_VALUES]
+            with translated("DescribeVolumes"):
+                pages = self._ec2.get_paginator("describe_volumes").paginate(Filters=[{"Name": name, "Values": chunk}])
+                found |= {str(raw["VolumeId"]): _volume(raw) for page in pages for raw in page["Volumes"]}
+        return found
 
     def create(self, wanted: NewVolume) -> str:
         """Make a volume → its id; the same token gives the same volume (aws.md §D4)."""
@@ -55,7 +67,7 @@ class Volumes:
             "Size": wanted.size_gib,
             "VolumeType": wanted.volume_type,
             "ClientToken": wanted.token,
-            "TagSpecifications": [{"ResourceType": "volume", "Tags": _tag_list(wanted.tags)}],
+            "TagSpecifications": [{"ResourceType": "volume", "Tags": tag_list(wanted.tags)}],
         }
         if wanted.snapshot_id is not None:
             request["SnapshotId"] = wanted.snapshot_id
@@ -97,7 +109,13 @@ class Volumes:
         """Add tags; the same tags again change nothing."""
         if ids := sorted(set(volume_ids)):
             with translated("CreateTags"):
-                self._ec2.create_tags(Resources=ids, Tags=_tag_list(tags))
+                self._ec2.create_tags(Resources=ids, Tags=tag_list(tags))
+
+    def untag(self, volume_ids: Iterable[str], tags: Mapping[str, str]) -> None:
+        """Take tags away where they have these very values; what is not there is no fault."""
+        if ids := sorted(set(volume_ids)):
+            with translated("DeleteTags"):
+                self._ec2.delete_tags(Resources=ids, Tags=tag_list(tags))
 
 
 def _volume(raw: "VolumeTypeDef") -> Volume:
@@ -114,12 +132,8 @@ def _volume(raw: "VolumeTypeDef") -> Volume:
         encrypted=bool(raw.get("Encrypted")),
         kms_key_id=raw.get("KmsKeyId"),
         snapshot_id=raw.get("SnapshotId") or None,
-        tags={str(tag.get("Key")): str(tag.get("Value")) for tag in raw.get("Tags", [])},
+        tags=tag_map(raw.get("Tags")),
         attachment=None
         if at is None
         else Attachment(instance_id=str(at["InstanceId"]), device=str(at["Device"]), state=at["State"]),
     )
-
-
-def _tag_list(tags: Mapping[str, str]) -> Any:  # noqa: ANN401 - TypedDicts of two sorts take the same list
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

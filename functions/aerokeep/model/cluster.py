@@ -1,5 +1,6 @@
 """What the operator configured for one cluster: a row of clusters.yaml, as the synth wrote it to SSM."""
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -49,6 +50,31 @@ class RestorePolicy(Wire):
     """The account's quota of storage for each volume type."""
 
 
+class DataPolicy(StrEnum):
+    """What a replaced node begins with; docs/runbook.md says what each costs."""
+
+    REATTACH = "reattach"
+    """Its own volumes: nothing that was acknowledged is lost, and deletes since its last cold start may come back."""
+    EMPTY = "empty"
+    """Blank volumes, filled by its peers: no delete comes back, and until then one copy is missing."""
+    AUTO = "auto"
+    """Empty where the peers hold every copy already, else its own volumes."""
+
+
+class ReplacePolicy(Wire):
+    """How a failed node is replaced."""
+
+    automatic: bool = True
+    """Whether an alarm starts it; by hand it can be started in any case."""
+    data: DataPolicy = DataPolicy.REATTACH
+    cool_down_s: float = Field(default=1_800, ge=0)
+    """For so long after a replacement no other one begins: a cluster that loses nodes one by one needs a person."""
+    patience_s: float = Field(default=900, gt=0)
+    """For each slow act of EC2 and of a boot: stopping, terminating, releasing an address, launching, attaching."""
+    join_deadline_s: float = Field(default=43_200, gt=0)
+    """From the server's start until it has joined and every migration is over."""
+
+
 class ClusterConfig(Wire):
     """One cluster; source: the SSM parameter ``/aerokeep/clusters/<name>``."""
 
@@ -63,3 +89,4 @@ class ClusterConfig(Wire):
     """Namespaces in memory without persistence that the operator knows are not in any recovery point."""
     kms_keys: tuple[str, ...] = ()
     restore: RestorePolicy = RestorePolicy()
+    replace: ReplacePolicy = ReplacePolicy()

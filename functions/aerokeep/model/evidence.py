@@ -37,6 +37,9 @@ class NamespaceEvidence(HostWire):
     changed: tuple[str, ...] = ()
     """Which counters had moved at the look after that."""
     flushed: bool = False
+    master_objects: int | None = None
+    """As counted when the flush was proven, under the guard: what a restore must bring back, less what expires."""
+    tombstones: int | None = None
 
 
 class MountEvidence(HostWire):

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from aerokeep.model.cluster import ClusterName
 from aerokeep.model.files import VaultFile
 from aerokeep.model.survey import Header
@@ -71,6 +73,9 @@ class NodeInventory(Wire):
     cluster_name: str | None = None
     rack_ids: dict[str, int]
     """By namespace; 0 where the node is in no rack."""
+    replication_factors: dict[str, int] = Field(default_factory=dict)
+    strongly_consistent: tuple[str, ...] = ()
+    """Namespaces in strong consistency mode."""
     instance_type: str
     image_id: str
     """What a relaunch boots from: the instance's own image, or one made of its root volume."""
@@ -88,6 +93,8 @@ class NodeInventory(Wire):
     conf: tuple[VaultFile, ...]
     conf_path: str | None = None
     work_directory: str | None = None
+    seen_at: Instant | None = None
+    """When the node last answered; one that does not answer keeps its entry for some time."""
     unprotected: tuple[str, ...] = ()
     """What would be lost with the instance, or would not come back as it was: ``code: detail``."""
 

@@ -94,6 +94,9 @@ class RestorePlan(Wire):
     smd: tuple[VaultFile, ...]
     """One set for all nodes: with the same version everywhere there is nothing to merge (aerospike.md §C3)."""
     expected: tuple[Expected, ...]
+    indexes: tuple[str, ...]
+    """Names of the secondary indexes that the SMD brings back."""
+    udfs: tuple[str, ...]
     live: bool
     """A server of the cluster answers now: only a run that names the plan may stop it."""
     notes: tuple[str, ...] = Field(default=())
@@ -124,6 +127,7 @@ class NewVolumes(Wire):
 
 
 class Relaunched(Wire):
-    """The instances on which the nodes of a restore run: node id → instance id."""
+    """What nodes whose instances were gone run on now, by node id."""
 
     instances: dict[str, str]
+    interfaces: dict[str, str]

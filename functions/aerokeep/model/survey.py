@@ -26,18 +26,18 @@ class Problem(HostWire):
 
 
 class Header(HostWire):
-    """The header of one device or file, read from the path itself (aerospike.md §D2)."""
+    """What the header of a device or file says of the set that it belongs to."""
 
     version: int
+    """3 up to server 5.7, 4 from server 6.0."""
     namespace: str
     n_devices: int
-    """How many devices the set had when it was written."""
     random: str
-    """16 hex digits: the same on all devices of the set, and new at every start of asd."""
+    """The set's signature, 16 hexadecimal digits; the server draws a new one at every start."""
     device_id: int
     write_block_size_bytes: int
     trusted: bool
-    """Set at the end of a clean shutdown only."""
+    """Whether the server shut down cleanly; never true while it runs."""
 
 
 class StoragePath(HostWire):
@@ -48,29 +48,29 @@ class StoragePath(HostWire):
     """``file``, ``device``, ``shadow`` or ``backing``."""
     index: int
     mount_point: str | None = None
+    fs_type: str | None = None
+    mount_options: str | None = None
+    """As mount(8) takes them; None for a raw device, like the type."""
     freezable: bool = False
     freeze_reason: str | None = None
     device: str | None = None
     volume_id: str | None = None
     instance_store: bool = False
     size_bytes: int | None = None
-    fs_type: str | None = None
-    """Of the filesystem that a file lies on, with its mount options; None for raw devices."""
-    mount_options: str | None = None
+    problem: Problem | None = None
     header: Header | None = None
     header_problem: str | None = None
-    """Why there is no header, ``code: detail``."""
-    problem: Problem | None = None
+    """Why there is no header: ``code: detail``."""
 
 
 class Namespace(HostWire):
-    """A namespace as the running server describes it."""
+    """A namespace as the running server describes it, or its conf while it does not run (then all counts are 0)."""
 
     name: str
     storage: str
     persisted: bool
-    replication_factor: int
     rack_id: int = 0
+    replication_factor: int
     strong_consistency: bool = False
     commit_to_device: bool = False
     flush_max_ms: int | None = None
@@ -90,14 +90,16 @@ class Namespace(HostWire):
 
 
 class Unit(HostWire):
-    """What systemd says of ``aerospike.service``."""
+    """The systemd unit of the server."""
 
     active: str
-    """``active``, ``activating``, ``inactive``, ``failed`` …"""
-    masked: bool
-    first_start: bool
-    """A drop-in names the conf with the first-start settings."""
+    """``active``, ``activating``, ``deactivating``, ``inactive`` or ``failed``."""
+    masked: bool = False
+    """Whether nothing can start it."""
+    first_start: bool = False
+    """Whether the drop-in with the first-start settings is there."""
     enabled: bool = False
+    """Whether it starts at boot, once it is not masked."""
 
 
 class Asd(HostWire):
@@ -117,6 +119,7 @@ class Asd(HostWire):
     migrations_remaining: int = 0
     security_enabled: bool = False
     unit: Unit | None = None
+    """None on a host without systemd, or whose systemd does not know the server."""
 
 
 class Host(HostWire):

@@ -40,6 +40,8 @@ class Contents(Wire):
     smd: tuple[VaultFile, ...]
     """The set of SMD files that goes to every node."""
     expected: tuple[Expected, ...]
+    indexes: tuple[str, ...]
+    udfs: tuple[str, ...]
 
 
 class RestoreVerdict(Wire):
@@ -105,6 +107,8 @@ def judge_restore(
         nodes=tuple(_node_restore(manifest, target, saved[target.node.node_id], estate.volumes) for target in targets),
         smd=contents.smd,
         expected=contents.expected,
+        indexes=contents.indexes,
+        udfs=contents.udfs,
         live=any(survey.asd.running for survey in estate.surveys.values()),
     )
     return RestoreVerdict(plan=plan.model_copy(update={"notes": tuple(_notes(manifest, plan, now))}), refusals=())

@@ -15,9 +15,12 @@ import zipfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.region.lambdas.zygote import receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ZYGOTE = Path(__file__).with_name("zygote.py")
 WARM_MODULES = ("boto3", "botocore.config", "pydantic", "aws_lambda_powertools", "aws_lambda_powertools.metrics")
@@ -56,6 +59,18 @@ class Instance:
     pid: int
     link: socket.socket
     log_path: Path
+    session: str
+    """The session token of its credentials: no other instance has it."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """An instance at its work."""
+
+    function: Deployed
+    event: object
+    pid: int
+    session: str
 
 
 class Fleet:
@@ -67,10 +82,13 @@ class Fleet:
         self._lock = threading.Lock()
         self._idle: dict[Deployed, list[Instance]] = {}
         self._all: set[int] = set()
+        self._at_work: dict[int, Work] = {}
         self._code_dirs: dict[str, Path] = {}
         self._folder = folder
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self.lose_answer: Callable[[Work], bool] = lambda _work: False
+        """Asked when an instance has answered: true, and it has died before anybody could hear it."""
 
     def start(self) -> None:
         """Start the process that instances are forked from, once; it warms up while others go on."""
@@ -110,9 +128,31 @@ class Fleet:
         paths = sorted((self._folder / "logs").glob(f"{function_name}/*.log"), key=lambda p: p.stat().st_ctime_ns)
         return "".join(path.read_text(errors="replace") for path in paths)
 
+    def kill(self, function_name: str) -> int:
+        """Kill the function's instances that are at work right now, as a crash would; → how many there were.
+
+        Their invocations end as ``Runtime.ExitError``.
+        """
+        with self._lock:
+            doomed = [work.pid for work in self._at_work.values() if work.function.name == function_name]
+            for pid in doomed:
+                _kill(pid)
+        return len(doomed)
+
+    def kill_one(self, work: Work) -> None:
+        """Kill the one instance that is at this work, if it still is."""
+        with self._lock:
+            if self._at_work.get(work.pid) is work:
+                _kill(work.pid)
+
+    def at_work(self) -> list[Work]:
+        """Everything that is being worked at right now."""
+        with self._lock:
+            return list(self._at_work.values())
+
     def invoke(self, function: Deployed, event: object) -> Outcome:
         """Run one event to its end, its timeout, or the death of its process."""
-        instance = self._take(function)
+        instance, work = self._take(function, event)
         written = instance.log_path.stat().st_size
         request_id = str(uuid.uuid4())
         request = {"event": event, "request_id": request_id, "deadline": time.time() + function.timeout_s}
@@ -126,7 +166,7 @@ class Fleet:
             error = ("Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds")
         except OSError as broken:
             error = ("Runtime.ExitError", f"Runtime exited: {broken}")
-        if reply is not None:
+        if reply is not None and not self.lose_answer(work):
             self._put_back(function, instance)
             return Outcome(reply["payload"], failed=not reply["ok"], log=_tail(instance, written))
         self._discard(instance)
@@ -134,22 +174,27 @@ class Fleet:
         payload = json.dumps({"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"})
         return Outcome(payload, failed=True, log=_tail(instance, written))
 
-    def _take(self, function: Deployed) -> Instance:
+    def _take(self, function: Deployed, event: object) -> tuple[Instance, Work]:
         with self._lock:
             idle = self._idle.get(function)
-            if idle:
-                return idle.pop()
-        return self._fork(function)
+            instance = idle.pop() if idle else None
+        instance = instance or self._fork(function)
+        work = Work(function, event, instance.pid, instance.session)
+        with self._lock:
+            self._at_work[instance.pid] = work
+        return instance, work
 
     def _put_back(self, function: Deployed, instance: Instance) -> None:
         instance.link.settimeout(None)
         with self._lock:
+            self._at_work.pop(instance.pid, None)
             self._idle.setdefault(function, []).append(instance)
 
     def _discard(self, instance: Instance) -> None:
         _kill(instance.pid)
         instance.link.close()
         with self._lock:
+            self._at_work.pop(instance.pid, None)
             self._all.discard(instance.pid)
 
     def _fork(self, function: Deployed) -> Instance:
@@ -166,7 +211,11 @@ class Fleet:
             "instance": name,
             "log_path": str(log_path),
             "code_dir": str(self._code_dir(function)),
-            "environment": {**dict(function.environment), "AEROKEEP_SANDBOX": self._tag},
+            "environment": {
+                **dict(function.environment),
+                "AWS_SESSION_TOKEN": name,
+                "AEROKEEP_SANDBOX": self._tag,
+            },
         }
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
@@ -179,7 +228,7 @@ class Fleet:
             raise RuntimeError(f"no instance of {function.name} could be started: {log_path.read_text()}")
         with self._lock:
             self._all.add(hello["pid"])
-        return Instance(pid=hello["pid"], link=ours, log_path=log_path)
+        return Instance(pid=hello["pid"], link=ours, log_path=log_path, session=name)
 
     def _code_dir(self, function: Deployed) -> Path:
         with self._lock:

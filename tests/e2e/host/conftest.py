@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.host.a_host import Host
+from tests.e2e.host.a_service import Service
 from tests.e2e.host.loop_filesystem import LoopFilesystem, why_no_loop_filesystem
 
 
@@ -24,6 +25,13 @@ def host(folder: Path) -> Iterator[Host]:
     data = folder / "data"
     data.mkdir()
     made = Host(folder / "host", data)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def service(host: Host) -> Iterator[Service]:
+    made = Service(host)
     yield made
     made.close()
 

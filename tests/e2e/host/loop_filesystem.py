@@ -24,11 +24,14 @@ class LoopFilesystem:
         self.mount_point = folder / "aerokeep-mount"
         self.mount_point.mkdir()
         self._writers: list[subprocess.Popen[bytes]] = []
-        image = folder / "aerokeep-image"
-        with image.open("wb") as file:
+        self.image = folder / "aerokeep-image"
+        with self.image.open("wb") as file:
             file.truncate(SIZE_BYTES)
-        subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
-        subprocess.run(["mount", "-o", "loop", str(image), str(self.mount_point)], check=True)
+        subprocess.run(["mkfs.ext4", "-q", "-F", str(self.image)], check=True)
+        self.mount_again()
+
+    def mount_again(self) -> None:
+        subprocess.run(["mount", "-o", "loop", str(self.image), str(self.mount_point)], check=True)
 
     def is_frozen(self) -> bool:
         """Ask by thawing: util-linux refuses where nothing is frozen. Ends a freeze, so ask last."""

@@ -42,17 +42,24 @@ def test_a_document_runs_its_verb_from_a_root_only_folder(host: Host, built: Pat
         code, result = run_script(host, script_of(built, "health"))
         assert (code, result["verb"], result["ok"]) == (0, "health", True)
     programs = list((host.root / "run/aerokeep/program").rglob("*.pyz"))
-    assert [program.read_bytes() for program in programs] == [(built / "aerokeep-node.pyz").read_bytes()]
+    assert [program.read_bytes() for program in programs] == [(built / "programs/health.pyz").read_bytes()]
     assert programs[0].stat().st_mode & 0o777 == 0o600
     assert programs[0].parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_write_stop_lives_from_the_zipapp_too(host: Host, built: Path) -> None:
-    run_script(host, script_of(built, "survey"))
-    program = next((host.root / "run/aerokeep/program").rglob("*.pyz"))
-    code, _ = host.stop(program=str(program))
+def test_a_write_stop_lives_from_its_own_zipapp(host: Host, built: Path) -> None:
+    code, _ = host.stop(program=str(built / "programs/stop-writes.pyz"))
     assert code == 0
     assert host.evidence()["guarded_all"]
+    assert host.is_as_before()
+
+
+def test_one_documents_resident_obeys_another_documents_program(host: Host, built: Path) -> None:
+    host.stop(program=str(built / "programs/stop-writes.pyz"), lease_s=20.0)
+    host.wait_for_state("holding")
+    code, result = run_script(host, script_of(built, "resume-writes"), SSM_Run="r1", SSM_Tombstone="no")
+    assert (code, result["state"]) == (0, "resumed")
+    assert result["evidence"]["ended_by"] == "resume"
     assert host.is_as_before()
 
 
@@ -72,7 +79,7 @@ def test_a_host_without_python_gets_a_clear_refusal(host: Host, built: Path) -> 
 
 
 def test_a_damaged_program_is_never_run(host: Host, built: Path) -> None:
-    good = (built / "aerokeep-node.pyz").read_bytes()
+    good = (built / "programs/health.pyz").read_bytes()
     bad = base64.b64encode(gzip.compress(good[:-1] + b"x", 9, mtime=0)).decode()
     head, _, rest = script_of(built, "health").partition("<<'PROGRAM'")
     opening, _, tail = rest.partition("\n")
@@ -84,7 +91,7 @@ def test_a_damaged_program_is_never_run(host: Host, built: Path) -> None:
 @pytest.mark.skipif(not any(map(os.path.exists, OLD_PYTHONS)), reason="no Python 3.7 here (pyenv install 3.7)")
 def test_the_oldest_python_lives_a_whole_write_stop(host: Host, built: Path) -> None:
     python = next(str(path) for path in OLD_PYTHONS if path.exists())
-    program = str(built / "aerokeep-node.pyz")
+    program = str(built / "programs/stop-writes.pyz")
     assert host.stop(program=program, python=python)[0] == 0
     evidence = host.evidence()
     assert evidence["guarded_all"]

@@ -34,6 +34,7 @@ def test_a_write_stop_guards_proves_and_lifts_and_tells_it_all(host: Host) -> No
     test = evidence["namespaces"]["test"]
     assert test["unchanged"]
     assert test["flushed"]
+    assert (test["master_objects"], test["tombstones"]) == (5, None)
     assert test["before"]["client_write_success"] == 100
     assert list(evidence["synced"]) == [str(host.file)]
     assert evidence["cluster"]["before"] == evidence["cluster"]["after"]

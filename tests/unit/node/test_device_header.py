@@ -1,12 +1,10 @@
 """The device header: what was written is read back, and nothing else is taken for a header."""
 
 import dataclasses
-import struct
 
 import pytest
 from aerokeep_node.formats.device_header import (
     FEWEST_BYTES,
-    MAGIC,
     BadHeaderError,
     DeviceHeader,
     disagreements,
@@ -15,6 +13,8 @@ from aerokeep_node.formats.device_header import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.device_headers import a_header, written
 
 HEADERS = st.builds(
     DeviceHeader,
@@ -28,20 +28,7 @@ HEADERS = st.builds(
     pristine_offset_bytes=st.integers(0, 2**40),
     partitions_held=st.integers(0, 4096),
 )
-A_HEADER = DeviceHeader(4, "test", 2, 77, 0, 8388608, 0, 0, 0)
-
-
-def written(header: DeviceHeader) -> bytearray:
-    """Lay out a header as drv_common.h does."""
-    start = bytearray(FEWEST_BYTES)
-    name = header.namespace.encode().ljust(32, b"\0")
-    struct.pack_into("<QI32sI", start, 0, MAGIC, header.version, name, header.n_devices)
-    struct.pack_into("<QII", start, 0x30, header.random, header.flags, header.write_block_size_bytes)
-    struct.pack_into("<I", start, 0x11000, header.device_id)
-    struct.pack_into("<Q", start, 0x11058, header.pristine_offset_bytes)
-    for partition in range(header.partitions_held):
-        struct.pack_into("<Q", start, 0x1000 + 16 * partition, 0xAF52D311FF86)
-    return start
+A_HEADER = a_header()
 
 
 @given(HEADERS)

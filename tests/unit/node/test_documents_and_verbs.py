@@ -28,6 +28,9 @@ GOOD = {
     "Namespaces": "test,raw_1",
     "Freeze": "/data,/mnt/aerospike-1",
     "Tombstone": "yes",
+    "Unmount": "/data",
+    "Mode": "normal",
+    "Spec": "https://bucket.s3.eu-central-1.amazonaws.com/runs/x?X-Amz-Signature=a%2Fb&X-Amz-Expires=300",
     "Uploads": "https://bucket.s3.eu-central-1.amazonaws.com/runs/x?X-Amz-Signature=a%2Fb&X-Amz-Expires=300",
 }
 
@@ -42,14 +45,14 @@ def the_packer() -> ModuleType:
 
 
 PACK = the_packer()
-PROGRAM = PACK.pack_program()
+PROGRAMS = {verb.name: PACK.pack_program(verb) for verb in VERBS.values()}
 PARAMETERS = [parameter for verb in VERBS.values() for parameter in verb.parameters]
 
 
 def test_every_verb_of_the_table_has_a_runner_and_a_document() -> None:
     assert set(RUNNERS) == set(VERBS)
     for verb in VERBS.values():
-        document = PACK.document(verb, PROGRAM)
+        document = PACK.document(verb, PROGRAMS[verb.name])
         assert document["schemaVersion"] == "2.2"
         assert set(document.get("parameters", {})) == {parameter.name for parameter in verb.parameters}
         for parameter in document.get("parameters", {}).values():
@@ -63,32 +66,59 @@ def test_every_verb_of_the_table_has_a_runner_and_a_document() -> None:
 
 def test_no_document_splices_a_parameter_into_its_shell() -> None:
     for verb in VERBS.values():
-        assert "{{" not in json.dumps(PACK.document(verb, PROGRAM))
+        assert "{{" not in json.dumps(PACK.document(verb, PROGRAMS[verb.name]))
 
 
 def test_every_document_fits_ssm() -> None:
-    assert len(PACK.encode_program(PROGRAM)) <= PACK.LARGEST_BASE64_BYTES
     for verb in VERBS.values():
-        assert len(json.dumps(PACK.document(verb, PROGRAM), indent=1)) < PACK.LARGEST_DOCUMENT_BYTES
+        assert len(PACK.encode_program(PROGRAMS[verb.name])) <= PACK.LARGEST_BASE64_BYTES
+        document = json.dumps(PACK.document(verb, PROGRAMS[verb.name]), indent=1)
+        assert len(document) < PACK.LARGEST_DOCUMENT_BYTES
 
 
 def test_packing_twice_gives_the_same_bytes() -> None:
-    again = the_packer().pack_program()
-    assert hashlib.sha256(again).digest() == hashlib.sha256(PROGRAM).digest()
-    assert the_packer().encode_program(again) == PACK.encode_program(PROGRAM)
+    for verb in VERBS.values():
+        again = the_packer().pack_program(verb)
+        assert hashlib.sha256(again).digest() == hashlib.sha256(PROGRAMS[verb.name]).digest()
+        assert the_packer().encode_program(again) == PACK.encode_program(PROGRAMS[verb.name])
 
 
-def test_the_program_holds_every_module_and_nothing_else() -> None:
-    names = zipfile.ZipFile(io.BytesIO(PROGRAM)).namelist()
+def names_in(verb: str) -> set[str]:
+    return set(zipfile.ZipFile(io.BytesIO(PROGRAMS[verb])).namelist())
+
+
+def test_every_module_is_carried_by_a_document_and_nothing_else_is() -> None:
     modules = {path.relative_to(NODE).as_posix() for path in (NODE / "aerokeep_node").rglob("*.py")}
-    assert set(names) == (modules - {"aerokeep_node/__main__.py"}) | {"__main__.py"}
-    assert names == sorted(names)
+    carried = set().union(*(names_in(verb) for verb in VERBS))
+    assert carried == (modules - {"aerokeep_node/__main__.py"}) | {"__main__.py"}
+    for program in PROGRAMS.values():
+        names = zipfile.ZipFile(io.BytesIO(program)).namelist()
+        assert names == sorted(names)
+
+
+def test_a_document_carries_what_its_verb_needs_and_no_other_verb() -> None:
+    assert "aerokeep_node/survey.py" in names_in("survey")
+    assert "aerokeep_node/formats/__init__.py" in names_in("survey")
+    assert not names_in("survey") & {"aerokeep_node/capture.py", "aerokeep_node/stop_writes.py"}
+    for verb in ("stop-writes", "resume-writes"):
+        assert {"aerokeep_node/resident.py", "aerokeep_node/lease.py"} <= names_in(verb), "it can undo a lease"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_program_imports_nothing_that_its_document_lacks(verb: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.pyz"
+    program.write_bytes(PROGRAMS[verb])
+    modules = [name[:-3].replace("/", ".") for name in names_in(verb) if name != "__main__.py"]
+    lines = [f"import {module.removesuffix('.__init__')}" for module in sorted(modules)]
+    code = f"import sys; sys.path.insert(0, {str(program)!r})\n" + "\n".join(lines)
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def test_the_shell_of_every_document_is_clean() -> None:
     shellcheck = Path(sys.executable).parent / "shellcheck"
     for verb in VERBS.values():
-        script = PACK.script(verb, PROGRAM)
+        script = PACK.script(verb, PROGRAMS[verb.name])
         done = subprocess.run(
             [str(shellcheck), "--shell=sh", "--severity=style", "-"],
             input=script.encode(), capture_output=True, check=False,

@@ -87,3 +87,8 @@ def test_any_name_survives_the_escapes_of_mountinfo(name: str) -> None:
 @given(st.text())
 def test_no_text_whatever_breaks_the_parser(text: str) -> None:
     parse_mountinfo(text)
+
+
+def test_options_are_those_that_mount_takes_again() -> None:
+    line = "29 1 259:3 / /data rw,nosuid,noatime shared:9 - ext4 /dev/nvme1n1 rw,seclabel,stripe=4,errors=remount-ro\n"
+    assert parse_mountinfo(line)[0].options == "rw,nosuid,noatime,errors=remount-ro"

@@ -30,6 +30,7 @@ def test_the_recorded_configuration_is_understood() -> None:
 def test_the_recorded_statistics_give_counters_and_queues() -> None:
     activity = activity_of(dict(pairs_of(recorded("namespace"))))
     assert activity.queued == 0
+    assert (activity.master_objects, activity.tombstones) == (100000, 0)
     assert activity.as_json() == {"client_write_success": 100000, "device_writes": 5, "device_partial_writes": 4}
 
 

@@ -58,7 +58,8 @@ class Estate:
         self._minutes = 0
 
     def _see(self, call: ApiCall) -> None:
-        if call.caller.startswith("AerokeepWorkflow"):
+        # Every failure calls the guardian too, which looks at all locks.
+        if call.caller.startswith("AerokeepWorkflow") and "Guardian" not in call.caller:
             self.calls.append(call)
 
     def configure(self, name: str, **changes: Any) -> tuple[str, str]:  # noqa: ANN401 - any field of a configuration

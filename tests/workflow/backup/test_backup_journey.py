@@ -23,6 +23,7 @@ HAPPY_PATH = [
     "AcquireLock",
     "DiscoverCluster",
     "PlanBackup",
+    "ProtectNodes",
     "StopWrites",
     "CutSnapshots",
     "ResumeWrites",

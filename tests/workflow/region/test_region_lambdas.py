@@ -77,6 +77,23 @@ def test_a_function_that_dies_or_does_not_import_is_told_apart(region: Region) -
     assert invoked(region, "broken", {})[1]["errorType"] == "Runtime.ImportModuleError"
 
 
+def test_an_instance_at_work_can_be_killed_and_the_next_event_gets_another(region: Region) -> None:
+    a_function(
+        region,
+        "long",
+        "import time\ndef handler(event, context):\n    print(event, flush=True)\n    time.sleep(event)\n",
+    )
+    assert region.fleet.kill("long") == 0
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(invoked, region, "long", 60)
+        assert eventually(lambda: "60" in region.logs("long"))
+        assert region.fleet.kill("another") == 0
+        assert region.fleet.kill("long") == 1
+        failed, error = first.result(timeout=10)
+    assert (failed, error["errorType"]) == (True, "Runtime.ExitError")
+    assert invoked(region, "long", 0) == (False, None)
+
+
 def test_instances_run_at_once_in_processes_of_their_own_and_are_used_again(region: Region) -> None:
     a_function(
         region, "nap", "import os, time\ndef handler(event, context):\n    time.sleep(event)\n    return os.getpid()\n"

@@ -12,7 +12,7 @@ from aerokeep.model.recovery_point import Cut, Snapshot
 from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.rules.verification import point_faults
-from aerokeep.steps.backup.capture_metadata import Captured
+from aerokeep.steps.shared.capturing import Captured
 from aerokeep.steps.step import step
 
 

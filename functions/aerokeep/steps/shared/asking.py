@@ -59,6 +59,13 @@ def settled(verb: str, replies: Mapping[str, HostReply], *, deadline: datetime, 
     return not silent
 
 
+def heard(replies: Mapping[str, HostReply], *, deadline: datetime, now: datetime) -> dict[str, HostReply] | None:
+    """Those that answered well, once nobody is waited for any more; None before. No host fails the others."""
+    if now < deadline and any(reply.state is CommandState.RUNNING for reply in replies.values()):
+        return None
+    return {i: reply for i, reply in replies.items() if reply.refusal is None}
+
+
 def host_error(verb: str, reply: HostReply) -> AerokeepError:
     """The refusal of one host as one of our classes."""
     kind = _CLASSES.get(reply.exit_code, CorruptError)

@@ -1,6 +1,6 @@
 """Ask hosts for something slow: each look takes in answers, and asks those again that are not done yet."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -43,7 +43,8 @@ class Asker:
     def until(
         self,
         verb: str,
-        targets: Mapping[str, Parameters],
+        instance_ids: Iterable[str],
+        parameters: Callable[[str], Parameters],
         *,
         accept: Callable[[Body], bool],
         deadline_s: float,
@@ -53,7 +54,8 @@ class Asker:
 
         Args:
             verb: what is asked.
-            targets: instance id → its parameters.
+            instance_ids: who is asked.
+            parameters: of one instance, made when it is asked: presigned addresses live only for minutes.
             accept: whether an answer says that it is done.
             deadline_s: how long after the first question the last host must be done.
             name: tells two uses of one verb in a journey apart.
@@ -66,8 +68,9 @@ class Asker:
         # A run that goes on under a new epoch asks again: what was true before it was halted may not be any more.
         key = f"asked-{name or verb}-{self._run.epoch}"
         rounds = self._runs.find(self._run, key, Rounds) or Rounds(begun_at=self._clock())
-        rounds = self._take_in(verb, rounds, targets, accept)
-        waiting = sorted(targets.keys() - rounds.done.keys())
+        everyone = set(instance_ids)
+        rounds = self._take_in(verb, rounds, everyone, accept)
+        waiting = sorted(everyone - rounds.done.keys())
         if waiting and self._clock() >= rounds.begun_at + timedelta(seconds=deadline_s):
             told = "; ".join(
                 f"{i}: {rounds.last_words.get(i, 'no answer: check the SSM agent there')}" for i in waiting
@@ -75,15 +78,13 @@ class Asker:
             raise NotReadyError(f"not_done: {verb} is not done after {deadline_s:g} s: {told}")
         idle = [instance_id for instance_id in waiting if instance_id not in rounds.commands]
         if idle:
-            rounds = self._ask(verb, rounds, {i: targets[i] for i in idle})
+            rounds = self._ask(verb, rounds, {i: parameters(i) for i in idle})
         self._runs.write(self._run, key, rounds)
-        return None if waiting else {i: rounds.done[i] for i in targets}
+        return None if waiting else {i: rounds.done[i] for i in sorted(everyone)}
 
-    def _take_in(
-        self, verb: str, rounds: Rounds, targets: Mapping[str, Parameters], accept: Callable[[Body], bool]
-    ) -> Rounds:
+    def _take_in(self, verb: str, rounds: Rounds, everyone: set[str], accept: Callable[[Body], bool]) -> Rounds:
         commands, done, words = dict(rounds.commands), dict(rounds.done), dict(rounds.last_words)
-        replies = self._replies({i: ids for i, ids in commands.items() if i in targets})
+        replies = self._replies({i: ids for i, ids in commands.items() if i in everyone})
         for instance_id, reply in replies.items():
             match reply.state:
                 case CommandState.RUNNING:

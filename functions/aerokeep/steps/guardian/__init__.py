@@ -1,0 +1,1 @@
+"""The guardian journey: settle what executions that no longer run have left behind."""

@@ -1,0 +1,96 @@
+"""State ``FindDeadRuns``: whose locks are held by an execution that no longer runs?"""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from aerokeep.aws.catalog import Catalog
+from aerokeep.aws.executions import Executions
+from aerokeep.aws.ssm import Configurations
+from aerokeep.model.cluster import ClusterName
+from aerokeep.model.errors import RejectedError
+from aerokeep.model.run import LockState, RunRef
+from aerokeep.model.wire import Wire
+from aerokeep.rules.dead_runs import Condition, Verdict, judge_lock
+from aerokeep.steps.step import Clock, describe, logger, step
+
+
+class GuardianRequest(Wire):
+    """The execution input of ``guardian``."""
+
+    cluster: ClusterName | None = None
+    """Look at one cluster only."""
+
+
+class Input(Wire):
+    """What Step Functions knows at the start."""
+
+    request: dict[str, Any]
+    """The execution input, still unchecked."""
+
+
+class DeadRun(Wire):
+    """A run to be settled."""
+
+    run: RunRef
+    reason: str
+    """Why it counts as dead."""
+
+
+class Output(Wire):
+    """Every lock that is held, by how it stands."""
+
+    dead: tuple[DeadRun, ...]
+    waiting: dict[str, str]
+    """Run id → what is waited for."""
+    alive: tuple[str, ...]
+    halted: tuple[str, ...]
+    again: bool
+    """Something that is waited for is due soon enough to stay for it."""
+    wait_s: int
+
+
+def run(
+    request: Input, *, configurations: Configurations, catalog: Catalog, executions: Executions, clock: Clock
+) -> Output:
+    """Judge each cluster's lock; nothing is changed.
+
+    Raises:
+        RejectedError: an unknown cluster, or an unknown or wrong field.
+
+    """
+    wanted = parse_request(request.request)
+    clusters = [configurations.of_cluster(wanted.cluster).name] if wanted.cluster else [*configurations.all()]
+    standing = [lock for cluster in clusters if (lock := catalog.standing(cluster)) is not None]
+    judged = [(lock, _judge(lock, executions, clock)) for lock in standing]
+
+    def those(condition: Condition) -> list[tuple[RunRef, Verdict]]:
+        return [(lock.run, verdict) for lock, verdict in judged if verdict.condition is condition]
+
+    waits = [verdict.wait_s for _, verdict in those(Condition.WAITING) if verdict.wait_s is not None]
+    return Output(
+        dead=tuple(DeadRun(run=run, reason=verdict.reason) for run, verdict in those(Condition.DEAD)),
+        waiting={run.run_id: verdict.reason for run, verdict in those(Condition.WAITING)},
+        alive=tuple(run.run_id for run, _ in those(Condition.ALIVE)),
+        halted=tuple(run.run_id for run, _ in those(Condition.HALTED)),
+        again=bool(waits),
+        wait_s=min(waits, default=0),
+    )
+
+
+def parse_request(raw: dict[str, Any]) -> GuardianRequest:
+    """The execution input, or a refusal that names each wrong field."""
+    try:
+        return GuardianRequest.model_validate(raw)
+    except ValidationError as error:
+        known = ", ".join(GuardianRequest.model_fields)
+        raise RejectedError(f"bad_input: {describe(error)} (known fields: {known})") from error
+
+
+def _judge(lock: LockState, executions: Executions, clock: Clock) -> Verdict:
+    verdict = judge_lock(lock, executions.of_arn(lock.run.execution), now=clock())
+    logger.info("lock judged", cluster=lock.run.cluster, run=lock.run.run_id, condition=verdict.condition)
+    return verdict
+
+
+handler = step(run)

@@ -1,0 +1,1 @@
+"""The steps of the protect journey: keep inventory, DeleteOnTermination and alarms current."""

@@ -1,0 +1,1 @@
+"""The steps of the restore journey, a module per state."""

@@ -1,0 +1,35 @@
+"""State ``StartCluster``: start all servers at once, cold, with writes rejected, and wait until each has loaded."""
+
+from aerokeep.aws.catalog import Catalog
+from aerokeep.aws.ssm import Hosts
+from aerokeep.aws.vault import Runs
+from aerokeep.model.run import RunRef
+from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.restoring import mark, order_of, placed_nodes
+from aerokeep.steps.shared.rounds import Asker
+from aerokeep.steps.step import Clock, step
+
+LOOK_AGAIN_S = 5
+
+
+def run(request: RunRef, *, runs: Runs, catalog: Catalog, hosts: Hosts, clock: Clock) -> Progress:
+    """A server reads all of its volumes before it answers: each look asks again those that are still loading.
+
+    Raises:
+        RejectedError: a server refused to start; with the last lines of its log.
+        NotReadyError: one has not loaded by the deadline.
+
+    """
+    mark(runs, request, "starting", now=clock())
+    asker = Asker(request, runs=runs, catalog=catalog, hosts=hosts, clock=clock)
+    ready = asker.until(
+        "start",
+        placed_nodes(runs, request),
+        lambda _: {"Run": request.run_id, "Mode": "first"},
+        accept=lambda body: body.get("state") == "ready",
+        deadline_s=order_of(runs, request).config.restore.start_deadline_s,
+    )
+    return Progress(done=ready is not None, wait_s=LOOK_AGAIN_S)
+
+
+handler = step(run)

@@ -1,0 +1,28 @@
+"""The steps of the guardian journey: what each may do and why, how long it may take, how much memory it has."""
+
+from infra.grants import POINTS, RUNS, StepGrants
+from infra.step import Step
+
+
+def _find_dead_runs(may: StepGrants) -> None:
+    may.read_cluster_parameters()
+    may.list_cluster_parameters()  # without input it looks at every cluster
+    may.use_catalog("GetItem")
+    may.describe_our_executions()
+
+
+def _settle_run(may: StepGrants) -> None:
+    may.send("resume-writes")  # before anything else: no write stop outlives its run
+    may.describe("ec2:DescribeSnapshots")  # snapshots are found by their tag, not by what the run remembers
+    may.delete_our_snapshots()
+    may.use_catalog("GetItem", "PutItem", "UpdateItem")
+    may.describe_our_executions()  # once more: a run may have been taken up meanwhile
+    may.read_vault(RUNS, POINTS)
+    may.write_vault(POINTS)  # it competes with CommitPoint for the manifest's key
+    may.publish_failures()  # a halted run waits for a person
+
+
+GUARDIAN = (
+    Step("FindDeadRuns", _find_dead_runs),
+    Step("SettleRun", _settle_run, timeout_s=240),
+)

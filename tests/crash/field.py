@@ -1,0 +1,186 @@
+"""The field of the crash matrix: one region with everything deployed, and light clusters to be launched on it."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sandbox.light import LightPlane
+from sandbox.light.launch import LightCluster, LightClusters
+from sandbox.region import Pace, Region
+from tests.crash.strikes import Strikes
+
+CDK_OUT = Path(__file__).resolve().parents[2] / "cdk.out"
+NEVER_S = 86_400.0
+PACE = Pace(
+    snapshot_pending_s=0.1,
+    create_snapshots_s=0.0,
+    per_volume_rate_s=0,
+    wait_scale=0.03,
+    terminated_visible_s=2.0,
+    status_checks_s=0.05,
+    status_impaired_s=0.05,
+    alarm_tick_s=NEVER_S,
+)
+"""Alarms are left out: each row starts its journeys itself."""
+FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+LONGEST_S = 90.0
+POLL_S = 0.05
+GUARDIAN = "guardian"
+TAG = "cluster"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution that has finished."""
+
+    arn: str
+    status: str
+    error: str
+    cause: str
+    output: Mapping[str, Any]
+    events: tuple[Mapping[str, Any], ...]
+
+    @property
+    def words(self) -> str:
+        """How it ended, in a line."""
+        return f"{self.arn.rpartition(':')[2]} {self.status} {self.error} {self.cause}".strip()
+
+
+class Field:
+    """Starts executions and tells what they left."""
+
+    def __init__(self, region: Region, plane: LightPlane) -> None:
+        self.region, self.plane = region, plane
+        stacks = region.deploy(CDK_OUT)
+        self.outputs = {key: value for stack in stacks.values() for key, value in stack.items()}
+        self.clusters = LightClusters(region, plane)
+        backend = region.ec2.backend
+        self.found = frozenset({*backend.volumes, *backend.snapshots})
+        """What there was before any row: an image's, and nobody's."""
+        self.strikes = Strikes(region)
+        machines = region.client("stepfunctions").list_state_machines()["stateMachines"]
+        self._machines = {str(m["name"]).removeprefix("aerokeep-"): str(m["stateMachineArn"]) for m in machines}
+
+    @classmethod
+    def open(cls) -> Self:
+        """A field of its own region; `close` it."""
+        plane = LightPlane()
+        region = Region(plane, pace=PACE)
+        try:
+            region.start()
+            return cls(region, plane)
+        except BaseException:
+            region.stop()
+            plane.close()
+            raise
+
+    def close(self) -> None:
+        """End everything."""
+        self.region.stop()
+        self.plane.close()
+
+    # -- clusters
+
+    def launch(self, name: str, **settings: Any) -> LightCluster:  # noqa: ANN401  # any field of a configuration
+        """A cluster of three with a configuration, as the synth would have written it."""
+        config = {"name": name, "tag": {"key": TAG, "value": name}, **settings}
+        self.region.client("ssm").put_parameter(
+            Name=f"/aerokeep/clusters/{name}", Value=json.dumps(config), Type="String", Overwrite=True
+        )
+        return self.clusters.launch(name, tag=(TAG, name), timeline=f"{name}/first")
+
+    def clear(self, cluster: LightCluster) -> None:
+        """Take a cluster's instances and volumes away, so that the region stays small and quick."""
+        ec2, wanted = self.region.client("ec2"), [{"Name": f"tag:{TAG}", "Values": [cluster.name]}]
+        found = [i for r in ec2.describe_instances(Filters=wanted)["Reservations"] for i in r["Instances"]]
+        self.region.client("ssm").delete_parameter(Name=f"/aerokeep/clusters/{cluster.name}")
+        if found:
+            ec2.terminate_instances(InstanceIds=[instance["InstanceId"] for instance in found])
+
+    # -- executions
+
+    def deployed(self, journey: str) -> bool:
+        """There is such a machine."""
+        return journey in self._machines
+
+    def arn_of(self, journey: str, name: str) -> str:
+        """The ARN that an execution will have."""
+        return f"{self._machines[journey].replace(':stateMachine:', ':execution:')}:{name}"
+
+    def start(self, journey: str, name: str, request: Mapping[str, Any]) -> str:
+        """Start an execution → its ARN."""
+        states = self.region.client("stepfunctions")
+        machine = self._machines[journey]
+        started = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(request))
+        return str(started["executionArn"])
+
+    def ended(self, arn: str) -> Execution:
+        """Wait for an execution's end, and for that of every Lambda that still works for it.
+
+        Raises:
+            TimeoutError: it goes on and on.
+
+        """
+        states, give_up = self.region.client("stepfunctions"), time.monotonic() + LONGEST_S
+        while (told := states.describe_execution(executionArn=arn))["status"] not in FINISHED or self._works_for(arn):
+            if time.monotonic() > give_up:
+                states.stop_execution(executionArn=arn, error="TooLong", cause="the crash matrix lost its patience")
+                raise TimeoutError(f"{arn} was still running after {LONGEST_S:g} s")
+            time.sleep(POLL_S)
+        pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return Execution(
+            arn=arn,
+            status=told["status"],
+            error=told.get("error", ""),
+            cause=_message(told.get("cause", "")),
+            output=json.loads(told.get("output") or "{}"),
+            events=tuple(event for page in pages for event in page["events"]),
+        )
+
+    def run(self, journey: str, name: str, request: Mapping[str, Any]) -> Execution:
+        """Start one and wait for its end."""
+        return self.ended(self.start(journey, name, request))
+
+    def _works_for(self, arn: str) -> bool:
+        return any(arn in json.dumps(work.event, default=str) for work in self.region.fleet.at_work())
+
+    # -- the catalog
+
+    def lock(self, cluster: str) -> dict[str, str]:
+        """The item of a cluster's lock; empty where there is none."""
+        found = self.region.client("dynamodb").get_item(TableName=self.outputs["CatalogName"], Key=_key(cluster))
+        return {name: str(next(iter(value.values()))) for name, value in found.get("Item", {}).items()}
+
+    def let_busy_time_pass(self, cluster: str) -> None:
+        """``busy_until`` is there for Lambdas that may still act; none does any more, so nobody need wait for it."""
+        if "busy_until" in self.lock(cluster):
+            self.region.client("dynamodb").update_item(
+                TableName=self.outputs["CatalogName"],
+                Key=_key(cluster),
+                UpdateExpression="SET busy_until = :past",
+                ExpressionAttributeValues={":past": {"S": "2001-01-01T00:00:00+00:00"}},
+            )
+
+    # -- the vault
+
+    def manifest(self, cluster: str, point: str) -> dict[str, Any]:
+        """What stands under a point's manifest key; empty where there is nothing."""
+        s3, key = self.region.client("s3"), f"clusters/{cluster}/points/{point}/manifest.json"
+        if not s3.list_objects_v2(Bucket=self.outputs["VaultName"], Prefix=key).get("KeyCount"):
+            return {}
+        found: dict[str, Any] = json.loads(s3.get_object(Bucket=self.outputs["VaultName"], Key=key)["Body"].read())
+        return found
+
+
+def _key(cluster: str) -> dict[str, Any]:
+    return {"pk": {"S": f"cluster#{cluster}"}, "sk": {"S": "lock"}}
+
+
+def _message(cause: str) -> str:
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause

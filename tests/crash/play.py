@@ -1,0 +1,140 @@
+"""Play rows, several side by side, each on a cluster of its own, and report what was broken."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from tests.crash.field import GUARDIAN, Execution, Field
+from tests.crash.invariants import Breach, Mark, breaches, longest_lambda, mark, oversized, unprotected
+from tests.crash.journeys import JOURNEYS, Journey, Prepared
+from tests.crash.rows import Row, handler_of, lambda_states, machine
+from tests.crash.strikes import Strike
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one row."""
+
+    row: Row
+    broken: tuple[str, ...]
+    expected: tuple[str, ...]
+    """Breaches that the journey's builder knows of, each with its reason."""
+    seconds: float
+    longest_lambda_s: float
+    longest_state: str
+    executions: tuple[str, ...]
+    """The ends of all executions, a line each."""
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """As the matrix prints it; nothing where all is well."""
+        if not self.broken and not self.expected:
+            return
+        yield f"{'broken' if self.broken else 'xfail'}: {self.row.name}"
+        yield from (f"    {line}" for line in (*self.broken, *self.expected))
+        yield from (f"    execution {line}" for line in self.executions)
+
+
+class Player:
+    """Plays the rows of one field."""
+
+    def __init__(self, field: Field, journeys: Mapping[str, Journey] = JOURNEYS) -> None:
+        self._field, self._journeys = field, journeys
+
+    def play_all(self, rows: Sequence[Row], *, jobs: int, told: Callable[[Report], None]) -> list[Report]:
+        """Play rows side by side, and tell of each as it ends."""
+        reports = []
+        with ThreadPoolExecutor(jobs, thread_name_prefix="row") as pool:
+            for done in as_completed([pool.submit(self.play, row, number) for number, row in enumerate(rows)]):
+                reports.append(done.result())
+                told(reports[-1])
+        return reports
+
+    def play(self, row: Row, number: int) -> Report:
+        """Play one; a row that can't be played is broken."""
+        began = time.monotonic()
+        journey = self._journeys[row.journey]
+        performance = Performance(self._field, journey, row, f"{row.journey}-{number}")
+        try:
+            found = list(performance.play())
+        except Exception as error:  # noqa: BLE001  # one row's misfortune is its report
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            found = [Breach("unplayable", f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})")]
+        known = journey.expected(self._field, row)
+        seconds, state = longest_lambda(performance.executions)
+        return Report(
+            row=row,
+            broken=tuple(str(breach) for breach in found if breach.code not in known),
+            expected=tuple(f"{breach} ({known[breach.code]})" for breach in found if breach.code in known),
+            seconds=time.monotonic() - began,
+            longest_lambda_s=seconds,
+            longest_state=state,
+            executions=tuple(execution.words for execution in performance.executions),
+        )
+
+
+class Performance:
+    """One row under way."""
+
+    def __init__(self, field: Field, journey: Journey, row: Row, name: str) -> None:
+        self._field, self._journey, self._row, self._name = field, journey, row, name
+        self.executions: list[Execution] = []
+
+    def play(self) -> Iterator[Breach]:
+        """Strike, let the guardian see to it, judge; start the same input again, judge again."""
+        prepared = self._journey.prepare(self._field, self._name, self._row)
+        self.executions += prepared.made
+        since = mark(self._field, prepared.cluster)
+        try:
+            yield from self._strike(prepared)
+            yield from self._judge(prepared, since)
+            _a_second_later()
+            again = self._run(row_name(self._name, "again"), prepared)
+            yield from self._judge(prepared, since)
+            yield from self._journey.ended_well(self._field, prepared, again)
+            if again.status == "SUCCEEDED" and self._protects():
+                yield from unprotected(self._field, prepared.cluster)
+            yield from oversized(self.executions)
+        finally:
+            self._field.clear(prepared.cluster)
+
+    def _protects(self) -> bool:
+        return any(state.startswith("Protect") for state in lambda_states(machine(self._row.journey)))
+
+    def _run(self, name: str, prepared: Prepared) -> Execution:
+        arn = self._field.start(self._row.journey, name, prepared.request)
+        execution = self._field.ended(arn)
+        self.executions.append(execution)
+        return execution
+
+    def _strike(self, prepared: Prepared) -> Iterator[Breach]:
+        row, name = self._row, row_name(self._name, "struck")
+        acts = [*((provocation.state, provocation.how) for provocation in row.provoked), (row.state, row.how)]
+        strikes = [Strike(handler_of(row.journey, state), how) for state, how in acts]
+        arn = self._field.arn_of(row.journey, name)
+        self._field.strikes.arm(arn, strikes)
+        struck = self._run(name, prepared)
+        self._field.strikes.disarm(arn)
+        for strike in strikes:
+            if not strike.struck.is_set():
+                yield Breach("never_struck", f"{strike.handler} made no call: {struck.words}")
+        if self._field.deployed(GUARDIAN):
+            self._field.let_busy_time_pass(prepared.cluster.name)
+            request = {"cluster": prepared.cluster.name}
+            self.executions.append(self._field.run(GUARDIAN, row_name(self._name, GUARDIAN), request))
+
+    def _judge(self, prepared: Prepared, since: Mark) -> Iterator[Breach]:
+        fate, serves = self._journey.judge(self._field, prepared)
+        yield from breaches(self._field, prepared.cluster, since, fate=fate, serves=serves)
+
+
+def row_name(name: str, part: str) -> str:
+    """The name of an execution."""
+    return f"{name}-{part}"
+
+
+def _a_second_later() -> None:
+    """Runs are named to the second: two inputs that are alike make two runs only if their seconds differ."""
+    time.sleep(1.0 - time.time() % 1.0)
