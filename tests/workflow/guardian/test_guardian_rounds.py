@@ -24,10 +24,10 @@ PATIENT = {**WRITE_STOP, "lead_s": 12}
 
 DEATHS = {
     "stopwrites": ("StopWrites", "stop"),
-    "stopwrites-killed": ("StopWrites", "kill"),
     "cut": ("CutSnapshots", "stop"),
-    "cut-killed": ("CutSnapshots", "kill"),
     "capture": ("CaptureMetadata", "stop"),
+    "stopwrites-killed": ("StopWrites", "kill"),
+    "cut-killed": ("CutSnapshots", "kill"),
 }
 """Cluster → the state in which its backup dies, and whether its Lambda dies with it."""
 
@@ -44,7 +44,7 @@ class Settled:
 
 @pytest.fixture(scope="module")
 def cluster(estate: Estate, addresses: Addresses) -> SmallCluster:
-    made = launch_small(estate.region, estate.plane, addresses, tag=estate.configure(NAME))
+    made = launch_small(estate.region, estate.plane, addresses, tag=estate.configure(NAME, write_stop=PATIENT))
     made.wait_ready()
     return made
 
@@ -60,8 +60,12 @@ def settled(estate: Estate, addresses: Addresses) -> Settled:
         made.wait_ready()
     before = {name: settings(made) for name, made in clusters.items()}
     with uncalled_by_events(estate), ThreadPoolExecutor(len(DEATHS)) as pool:
-        dying = {name: pool.submit(_dies_in, estate, name, *death) for name, death in DEATHS.items()}
+        dying = {
+            name: pool.submit(_dies_in, estate, name, state) for name, (state, by) in DEATHS.items() if by == "stop"
+        }
         points = {name: died.result() for name, died in dying.items()}
+        # Which run a Lambda works for can't be told from outside: these have the machine to themselves.
+        points |= {name: _dies_in(estate, name, state, by) for name, (state, by) in DEATHS.items() if by == "kill"}
         return Settled(clusters, points, before, guardian_round(estate))
 
 
@@ -100,7 +104,8 @@ def test_a_second_round_finds_nothing_and_a_running_backup_is_left_alone(
     ended = guardian_round(uncalled, cluster=NAME)
     assert (ended.status, ended.output["found"]["alive"]) == ("SUCCEEDED", [point_of(NAME, at)])
     assert ended.output["outcomes"] == []
-    assert uncalled.ended(arn).status == "SUCCEEDED"
+    backup = uncalled.ended(arn)
+    assert backup.status == "SUCCEEDED", backup.message
     again = guardian_round(uncalled)
     assert again.output["found"] | {"halted": []} == {
         "dead": [], "waiting": {}, "alive": [], "halted": [], "again": False, "wait_s": 0,
