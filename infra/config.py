@@ -11,6 +11,12 @@ from infra.schedule_expression import wrong_with_schedule
 # The machine's own TimeoutSeconds ends a run that waits for snapshots longer than this (a test compares them).
 LONGEST_SNAPSHOT_DEADLINE_S = 18_000
 
+# The same for a restore: two such parts, twice if it has to go back, and the rest.
+LONGEST_PART_OF_A_RESTORE_S = 36_000
+# And for the replacement of a node: it waits so long for the server's start, and as long again for its join.
+LONGEST_JOIN_S = 86_400
+LONGEST_PATIENCE_S = 7_200
+
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
     compiled = re.compile(pattern)
@@ -95,6 +101,25 @@ class WriteStop(Section):
         return self
 
 
+class Restore(Section):
+    """How long the slow parts of a restore may take, and what the account may hold."""
+
+    start_deadline_s: int = Field(default=21_600, ge=60, le=LONGEST_PART_OF_A_RESTORE_S)
+    check_deadline_s: int = Field(default=21_600, ge=60, le=LONGEST_PART_OF_A_RESTORE_S)
+    volume_deadline_s: int = Field(default=1_800, ge=60, le=7_200)
+    volume_quota_tib: int = Field(default=50, ge=1)
+
+
+class Replace(Section):
+    """How a failed node is replaced."""
+
+    automatic: bool = True
+    data: Literal["reattach", "empty", "auto"] = "reattach"
+    cool_down_s: int = Field(default=1_800, ge=0)
+    patience_s: int = Field(default=900, ge=60, le=LONGEST_PATIENCE_S)
+    join_deadline_s: int = Field(default=43_200, ge=60, le=LONGEST_JOIN_S)
+
+
 class Notifications(Section):
     """Who hears of executions that did not succeed."""
 
@@ -111,6 +136,8 @@ class Cluster(Section):
     write_stop: WriteStop = WriteStop()
     snapshot_deadline_s: int = Field(default=14_400, ge=60, le=LONGEST_SNAPSHOT_DEADLINE_S)
     not_saved: tuple[Namespace, ...] = ()
+    restore: Restore = Restore()
+    replace: Replace = Replace()
     instance_roles: tuple[RoleArn, ...] = ()
     kms_keys: tuple[KeyArn, ...] = ()
     subnets: tuple[SubnetId, ...] = ()
@@ -118,6 +145,7 @@ class Cluster(Section):
     def parameter(self, name: str) -> dict[str, Any]:
         """Shape what the Lambdas read from the SSM parameter ``/aerokeep/clusters/<name>``."""
         told = {"tag", "consistency", "shortfall", "write_stop", "snapshot_deadline_s", "not_saved", "kms_keys"}
+        told |= {"restore", "replace"}
         return {"name": name, **self.model_dump(mode="json", include=told)}
 
 

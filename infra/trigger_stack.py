@@ -16,12 +16,15 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.config import Config
-from infra.names import FAILURES_TOPIC, PARAMETERS
+from infra.names import FAILURES_TOPIC, PARAMETERS, PREFIX
 from infra.schedules import Schedules
 
 # A backup that could not start for longer than this is reported, not started late.
 OLDEST_START = cdk.Duration.minutes(15)
 GUARDIAN_ROUND = cdk.Duration.minutes(5)
+PROTECT_ROUND = cdk.Duration.hours(1)
+# The alarms of nodes want a value a minute.
+HEALTH_ROUND = cdk.Duration.minutes(1)
 UNSUCCESSFUL = ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
@@ -50,6 +53,8 @@ class TriggerStack(cdk.Stack):
         schedules = Schedules(self)
         self._back_up(config, machines["backup"], schedules)
         self._guard(machines, schedules)
+        self._keep_watch(config, machines, schedules)
+        self._follow_alarms(machines["replace-node"])
         self._report_failures(config, key, machines.values())
 
     def _back_up(self, config: Config, backup: sfn.StateMachine, schedules: Schedules) -> None:
@@ -84,6 +89,55 @@ class TriggerStack(cdk.Stack):
             # Its own failures would call it in a circle; its schedule does that with pauses.
             event_pattern=_unsuccessful(machine for machine in machines.values() if machine is not guardian),
             targets=[events_targets.SfnStateMachine(guardian, input=events.RuleTargetInput.from_object({}))],
+        )
+
+    def _keep_watch(self, config: Config, machines: Mapping[str, sfn.StateMachine], schedules: Schedules) -> None:
+        for name in config.clusters:
+            schedules.start(
+                machines["protect"],
+                f"protect-{name}",
+                expression=scheduler.ScheduleExpression.rate(PROTECT_ROUND),
+                request={"cluster": name, "scheduled_time": scheduler.ContextAttribute.scheduled_time},
+                description=f"Aerokeep: keep inventory and alarms of cluster {name} current",
+                oldest=OLDEST_START,
+            )
+        schedules.start(
+            machines["health"],
+            "health",
+            expression=scheduler.ScheduleExpression.rate(HEALTH_ROUND),
+            request={"scheduled_time": scheduler.ContextAttribute.scheduled_time},
+            description="Aerokeep: ask every node how it is",
+            oldest=HEALTH_ROUND,
+        )
+
+    def _follow_alarms(self, replace_node: sfn.StateMachine) -> None:
+        """A node's alarm starts its replacement, which judges for itself whether the node is dead."""
+        instance = "$.detail.configuration.metrics[0].metricStat.metric.dimensions.InstanceId"
+        events.Rule(
+            self,
+            "FollowAlarms",
+            description="Aerokeep: alarms of nodes",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudwatch"],
+                detail_type=["CloudWatch Alarm State Change"],
+                detail={
+                    "alarmName": [{"prefix": f"{PREFIX}-"}],
+                    "state": {"value": ["ALARM"]},
+                },
+            ),
+            targets=[
+                events_targets.SfnStateMachine(
+                    replace_node,
+                    input=events.RuleTargetInput.from_object(
+                        {
+                            "alarm": events.EventField.from_path("$.detail.alarmName"),
+                            "instance": events.EventField.from_path(instance),
+                        }
+                    ),
+                    max_event_age=OLDEST_START,
+                    retry_attempts=8,
+                )
+            ],
         )
 
     def _report_failures(self, config: Config, key: kms.IKey, machines: Iterable[sfn.StateMachine]) -> None:

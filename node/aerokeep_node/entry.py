@@ -20,6 +20,7 @@ RUNNERS: Dict[str, str] = {
     "capture": "capture",
     "health": "health",
     "stop": "stop",
+    "stage": "stage",
     "start": "start",
     "open-writes": "open_writes",
 }

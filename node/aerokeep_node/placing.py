@@ -4,7 +4,7 @@ import os
 import stat
 from typing import Optional
 
-from aerokeep_node.run_directory import write_whole
+DRAFT = ".aerokeep-draft"
 
 
 def place(path: str, content: bytes, *, like: str) -> None:
@@ -13,8 +13,12 @@ def place(path: str, content: bytes, *, like: str) -> None:
     if read_whole(path) == content:
         return
     looks = _looks(like)
-    draft = path + ".aerokeep-draft"
-    write_whole(draft, content)
+    draft = path + DRAFT
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     if looks is None:
         os.chmod(draft, 0o644)
     else:
@@ -24,13 +28,16 @@ def place(path: str, content: bytes, *, like: str) -> None:
 
 
 def remove(path: str) -> bool:
-    """Take a file away; whether it was there."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return False
-    sync_directory(os.path.dirname(path))
-    return True
+    """Take a file away, and the draft of one that never came to be; whether it was there."""
+    found = []
+    for name in (path, path + DRAFT):
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            continue
+        found.append(name)
+        sync_directory(os.path.dirname(path))
+    return path in found
 
 
 def read_whole(path: str) -> Optional[bytes]:

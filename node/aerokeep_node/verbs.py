@@ -80,6 +80,12 @@ VERBS: Dict[str, Verb] = {
             (_RUN, Parameter("Unmount", _MOUNT_POINTS, "Mount points to unmount, or none")),
         ),
         Verb(
+            "stage",
+            "Check devices and put SMD and conf in place for a first start, or put the former ones back",
+            120,
+            (_RUN, Parameter("Spec", f"^(back|{_URL})$", "back, or where the order is")),
+        ),
+        Verb(
             "start",
             "Start the Aerospike server, with the first-start settings or without",
             60,

@@ -18,6 +18,19 @@ FULL = {
     "write_stop": {"lead_s": 90, "lease_s": 40, "budget_s": 12},
     "snapshot_deadline_s": 7200,
     "not_saved": ["cache", "sessions"],
+    "restore": {
+        "start_deadline_s": 7200,
+        "check_deadline_s": 3600,
+        "volume_deadline_s": 600,
+        "volume_quota_tib": 300,
+    },
+    "replace": {
+        "automatic": False,
+        "data": "empty",
+        "cool_down_s": 60,
+        "patience_s": 600,
+        "join_deadline_s": 7200,
+    },
     "kms_keys": ["arn:aws:kms:eu-central-1:111122223333:key/0a1b2c3d"],
 }
 

@@ -7,112 +7,9 @@ import pytest
 from infra.config import Config
 from infra.grants import instance_conditions
 from infra.journeys import JOURNEYS, construct_id
+from tests.infra.permissions import BACKUP, LOGS_AND_TRACES, PERMISSIONS, UNSCOPED
 from tests.infra.synthesis import Synthesis, spelt
 
-LOGS_AND_TRACES = {
-    "logs:CreateLogStream logs",
-    "logs:PutLogEvents logs",
-    "xray:PutTelemetryRecords *",
-    "xray:PutTraceSegments *",
-}
-CATALOG_KEY = {"kms:Decrypt key", "kms:DescribeKey key", "kms:Encrypt key", "kms:GenerateDataKey key"}
-GET = {"dynamodb:GetItem catalog"} | CATALOG_KEY
-PUT = {"dynamodb:PutItem catalog"} | CATALOG_KEY
-UPDATE = {"dynamodb:UpdateItem catalog"} | CATALOG_KEY
-READ_RUNS = {"s3:GetObject runs/*", "s3:ListBucket vault", "kms:Decrypt key"}
-WRITE_RUNS = {"s3:PutObject runs/*", "kms:GenerateDataKey key"}
-READ_POINTS = {"s3:GetObject clusters/*/points/*"}
-WRITE_POINTS = {"s3:PutObject clusters/*/points/*", "kms:GenerateDataKey key"}
-READ_INVENTORY = {"s3:GetObject clusters/*/inventory.json"}
-WRITE_INVENTORY = {"s3:PutObject clusters/*/inventory.json", "kms:GenerateDataKey key"}
-BULK = READ_RUNS | WRITE_RUNS
-SEND = {"ssm:SendCommand instance/*", "ssm:GetCommandInvocation *", "ssm:ListCommandInvocations *"}
-SNAPSHOTS = {"ec2:DescribeSnapshots *"}
-
-
-def verbs(*names: str) -> set[str]:
-    return {f"ssm:SendCommand document/aerokeep-{name}" for name in names} | SEND
-
-
-CUT = {"ec2:CreateSnapshots instance/*", "ec2:CreateSnapshots volume/*", "ec2:CreateSnapshots snapshot/*"}
-FIND = {"ec2:DescribeInstances *", "ec2:DescribeVolumes *", "ssm:DescribeInstanceInformation *"}
-
-BACKUP: dict[str, set[str]] = {
-    "AcquireLock": {"ssm:GetParameter parameter/aerokeep/clusters/*"} | GET | PUT | UPDATE | WRITE_RUNS,
-    "DiscoverCluster": FIND | verbs("survey") | GET | BULK,
-    "PlanBackup": BULK,
-    "StopWrites": verbs("stop-writes", "resume-writes") | UPDATE | BULK,
-    "CutSnapshots": CUT | {"ec2:CreateTags snapshot/*", "ec2:DescribeInstances *"} | SNAPSHOTS | GET | UPDATE | BULK,
-    "ResumeWrites": verbs("resume-writes") | BULK,
-    "TagSnapshots": {"ec2:CreateTags snapshot/*"} | GET | READ_RUNS,
-    "CaptureMetadata": verbs("capture") | GET | BULK | WRITE_POINTS,
-    "CheckSnapshots": SNAPSHOTS | READ_RUNS,
-    "VerifyPoint": SNAPSHOTS | BULK | READ_POINTS,
-    "CommitPoint": GET | PUT | READ_RUNS | READ_POINTS | WRITE_POINTS | READ_INVENTORY | WRITE_INVENTORY,
-    "ReleaseLock": UPDATE,
-    "AbandonPoint": verbs("resume-writes")
-    | SNAPSHOTS
-    | {"ec2:DeleteSnapshot snapshot/*"}
-    | GET
-    | PUT
-    | UPDATE
-    | READ_RUNS
-    | READ_POINTS
-    | WRITE_POINTS,
-}
-
-# IAM knows no resource for these (aws.md §I1, §I2): the only actions that may stand beside "*".
-UNSCOPED = {
-    "ec2:DescribeInstances",
-    "ec2:DescribeSnapshots",
-    "ec2:DescribeVolumes",
-    "ssm:DescribeInstanceInformation",
-    "ssm:GetCommandInvocation",
-    "ssm:ListCommandInvocations",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-}
-LOOK = verbs("health") | BULK
-CREATE_VOLUMES = {"ec2:CreateVolume volume/*", "ec2:CreateVolume snapshot/*", "ec2:CreateTags volume/*"}
-MOVE_VOLUMES = {f"ec2:{act}Volume {on}/*" for act in ("Attach", "Detach") for on in ("instance", "volume")}
-VOLUMES = {"ec2:DescribeVolumes *"}
-
-RESTORE: dict[str, set[str]] = {
-    "AcquireLock": {"ssm:GetParameter parameter/aerokeep/clusters/*"} | GET | UPDATE | BULK,
-    "SurveyCluster": FIND | verbs("survey") | BULK,
-    "PlanRestore": SNAPSHOTS | VOLUMES | BULK | READ_POINTS,
-    "RelaunchNodes": BULK,
-    "FenceCluster": verbs("stop") | GET | BULK,
-    "CreateVolumes": CREATE_VOLUMES | VOLUMES | GET | BULK,
-    "SwapVolumes": {"ec2:CreateTags volume/*"} | MOVE_VOLUMES | VOLUMES | GET | BULK,
-    "StageNodes": verbs("stage") | GET | BULK | READ_POINTS,
-    "StartCluster": verbs("start") | GET | BULK,
-    "CheckCluster": LOOK,
-    "OpenWrites": verbs("open-writes") | GET | BULK,
-    "VerifyRestore": LOOK,
-    "ReleaseLock": GET | UPDATE | READ_RUNS | READ_POINTS | WRITE_INVENTORY,
-    "RollBack": verbs("stop", "stage", "start")
-    | {"ec2:CreateTags volume/*", "ec2:DeleteTags volume/*"}
-    | MOVE_VOLUMES
-    | VOLUMES
-    | GET
-    | UPDATE
-    | BULK,
-    "HaltRestore": GET | UPDATE,
-}
-DESCRIBE_EXECUTIONS = {"states:DescribeExecution execution:aerokeep-*:*"}
-GUARDIAN: dict[str, set[str]] = {
-    "FindDeadRuns": {
-        "ssm:GetParameter parameter/aerokeep/clusters/*",
-        "ssm:GetParametersByPath parameter/aerokeep/clusters",
-    }
-    | DESCRIBE_EXECUTIONS
-    | GET,
-    "SettleRun": BACKUP["AbandonPoint"]
-    | DESCRIBE_EXECUTIONS
-    | {"sns:Publish aerokeep-failures", "kms:Decrypt key", "kms:GenerateDataKey key"},
-}
-PERMISSIONS = {"backup": BACKUP, "restore": RESTORE, "guardian": GUARDIAN}
 STEPS = [(journey, step.state) for journey, steps in JOURNEYS.items() for step in steps]
 every_step = pytest.mark.parametrize(("journey", "state"), STEPS)
 
@@ -158,7 +55,7 @@ def test_what_works_on_instances_and_snapshots_works_on_ours_only(synthesis: Syn
         "ec2:DeleteSnapshot snapshot/*": of_a_run,
     }
     seen = set()
-    for state in BACKUP:
+    for state in BACKUP.keys() - {"ProtectNodes"}:  # it cuts nothing; the test below asks of every step
         tagging = {"ec2:CreateTags snapshot/*": at_creation if state == "CutSnapshots" else of_a_run}
         for statement in synthesis.role_of("backup", state):
             (action, *_), (resource, *_) = statement["Action"], map(brief, statement["Resource"])
@@ -166,6 +63,20 @@ def test_what_works_on_instances_and_snapshots_works_on_ours_only(synthesis: Syn
                 seen.add(f"{action} {resource}")
                 assert statement.get("Condition") == (ours | tagging)[f"{action} {resource}"]
     assert seen == {*ours, "ec2:CreateTags snapshot/*"}
+
+
+@every_step
+def test_whatever_is_done_to_instances_that_exist_is_done_to_the_clusters_alone(
+    synthesis: Synthesis, journey: str, state: str
+) -> None:
+    of_a_cluster = {"StringEquals": {"aws:ResourceTag/aerokeep-demo": ["demo"]}}
+    launched = {"StringEquals": {"aws:RequestTag/aerokeep:cluster": ["demo"]}}
+    tagged = {"StringEquals": {"ec2:CreateAction": "RunInstances"}}
+    other = {"ec2:RunInstances": launched, "ec2:CreateTags": tagged}
+    for statement in synthesis.role_of(journey, state):
+        if "instance/*" in map(brief, statement["Resource"]):
+            for action in statement["Action"]:
+                assert statement.get("Condition") == other.get(action, of_a_cluster), action
 
 
 def test_snapshot_arns_name_no_account_as_those_of_ec2_do(synthesis: Synthesis) -> None:
@@ -203,8 +114,9 @@ def test_the_scheduler_may_start_what_has_a_schedule_and_report_what_it_could_no
     granted = [(action, resource) for s in statements for action in s["Action"] for resource in s["Resource"]]
     started = sorted(resource for action, resource in granted if action == "states:StartExecution")
     assert {action for action, _ in granted} == {"sqs:SendMessage", "states:StartExecution"}
-    assert [any(construct_id(journey) in arn for arn in started) for journey in ("backup", "guardian")] == [True] * 2
-    assert len(started) == 2
+    scheduled = ("Backup", "Guardian", "Health", "Protect")
+    assert [any(f"<{name}Machine" in arn or name in arn for arn in started) for name in scheduled] == [True] * 4
+    assert len(started) == 4
     assert not any("*" in resource for s in statements for resource in s["Resource"])
 
 

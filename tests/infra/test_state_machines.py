@@ -13,7 +13,12 @@ from aerokeep.model import errors
 from statelint.config import Config as LintConfig
 from statelint.linter import Linter
 
-from infra.config import LONGEST_SNAPSHOT_DEADLINE_S
+from infra.config import (
+    LONGEST_JOIN_S,
+    LONGEST_PART_OF_A_RESTORE_S,
+    LONGEST_PATIENCE_S,
+    LONGEST_SNAPSHOT_DEADLINE_S,
+)
 from infra.journeys import JOURNEYS, construct_id, package_of
 from infra.step_function import module_of
 from tests.infra import asl
@@ -91,6 +96,15 @@ def test_every_task_outlasts_its_function(synthesis: Synthesis, journey: str) ->
 
 def test_the_machine_outlasts_the_longest_wait_for_snapshots_that_clusters_yaml_allows(backup: Definition) -> None:
     assert backup["TimeoutSeconds"] >= LONGEST_SNAPSHOT_DEADLINE_S + 3600
+
+
+def test_the_machine_outlasts_a_restore_whose_way_there_and_back_are_as_long_as_clusters_yaml_allows() -> None:
+    assert machine_of("restore")["TimeoutSeconds"] >= 4 * LONGEST_PART_OF_A_RESTORE_S + 3 * 3600
+
+
+def test_the_machine_outlasts_a_replacement_in_which_everything_takes_as_long_as_clusters_yaml_allows() -> None:
+    longest_s = 2 * LONGEST_JOIN_S + 10 * LONGEST_PATIENCE_S
+    assert machine_of("replace-node")["TimeoutSeconds"] >= longest_s
 
 
 @every_journey

@@ -2,10 +2,17 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 MODULES = ("evict", "roster", "security", "sindex", "truncate", "UDF", "XDR", "masking")
 SUFFIX = ".smd"
+TRUNCATE = "truncate.smd"
+"""Values are last-update-times in ms since 2010: records of a set that are older are gone."""
+EVICT = "evict.smd"
+"""Values are expiries in s since 2010: records of a namespace that expire sooner are gone."""
+THRESHOLDS = (TRUNCATE, EVICT)
+AEROSPIKE_EPOCH_S = 1262304000
+"""2010-01-01T00:00:00Z."""
 _VERSION_LENGTH = 2
 
 
@@ -79,3 +86,33 @@ def _item(index: int, entry: Any) -> SmdItem:  # noqa: ANN401 - anything can sta
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def thresholds_after(name: str, smd: SmdFile, cut_at: float) -> List[str]:
+    """Name what would make a server drop records of a cut at ``cut_at`` (epoch seconds): what was decided after it.
+
+    A truncation drops what was written before its value. An eviction's value is an expiry, which lies ahead of the time
+    at which it was decided; so of evictions the time of the decision counts.
+
+    Args:
+        name: of the file, such as ``truncate.smd``.
+        smd: its content.
+        cut_at: the cut.
+
+    Raises:
+        BadSmdError: ``bad_threshold``.
+
+    """
+    if name not in THRESHOLDS:
+        return []
+    cut_ms = (cut_at - AEROSPIKE_EPOCH_S) * 1000
+    late = []
+    for item in smd.items:
+        if item.value is None:
+            continue
+        if not item.value.isdigit():
+            raise BadSmdError("bad_threshold", f"{item.key}: {item.value[:40]!r}")
+        decided_ms = int(item.value) if name == TRUNCATE else item.timestamp
+        if decided_ms > cut_ms:
+            late.append(f"{item.key} is {(decided_ms - cut_ms) / 1000:.3f} s after the cut")
+    return late
