@@ -102,6 +102,12 @@ class Field:
         if found:
             ec2.terminate_instances(InstanceIds=[instance["InstanceId"] for instance in found])
 
+    def clear_member(self, cluster: LightCluster, number: int) -> None:
+        """Terminate one instance of a cluster and wait for its end; its volumes go as they would."""
+        ec2, instance_id = self.region.client("ec2"), cluster.members[number].instance_id
+        ec2.terminate_instances(InstanceIds=[instance_id])
+        ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance_id], WaiterConfig={"Delay": 1})
+
     # -- executions
 
     def deployed(self, journey: str) -> bool:
