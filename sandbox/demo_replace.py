@@ -2,14 +2,18 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.cluster import Build
-from sandbox.demo_estate import CLUSTER, DemoEstate, DemoFailedError, deployed, live_cluster, options_of, writing
+from sandbox.demo_estate import CLUSTER, PACE, DemoEstate, DemoFailedError, deployed, live_cluster, options_of, writing
 from sandbox.proof import Verdict, judge_live
+from sandbox.schedule import every, starter
 
 VICTIM = "A2"
+MINUTE_S = 60
+PACE_OF_ALARMS = 0.15
+"""The minutes of alarms and of `health` last 9 s here: long enough for an execution of it in each."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     options = options_of("make demo-replace", __doc__, argv)
     began = time.monotonic()
     try:
-        with deployed(options.mode) as estate:
+        with deployed(options.mode, pace=replace(PACE, alarm_scale=PACE_OF_ALARMS)) as estate:
             done = _play(estate, rate=options.rate, load_s=options.load_s)
     except DemoFailedError as error:
         print(f"demo-replace: {error}", flush=True)
@@ -60,7 +64,8 @@ def _play(estate: DemoEstate, *, rate: int, load_s: float) -> Replacement:
     with live_cluster(estate, build=build, replace={"automatic": True}) as cluster:
         victim = cluster.member(VICTIM)
         before = _interface(estate, victim.node.instance_id)
-        with writing(estate, cluster, rate=rate) as writer:
+        asked = starter(estate.region.client("stepfunctions"), estate.machine("health"), {"cluster": CLUSTER})
+        with writing(estate, cluster, rate=rate) as writer, every(MINUTE_S * PACE_OF_ALARMS, asked):
             writer.wait_for_load(load_s)
             estate.screen.heading("protect: inventory, DeleteOnTermination, alarms")
             estate.run("protect", cluster=CLUSTER)
