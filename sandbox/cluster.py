@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError
 
-from sandbox.database import LOG, REPOSITORY, UNIT, Layout, Server, server_of, start_server
+from sandbox.database import LOG, REPOSITORY, UNIT, Layout, Server, start_server
 from sandbox.dataplane.plane import TRUE_CLOCK, DataPlane, NodeClock
 from sandbox.region import nodes
 from sandbox.region.nodes import Node, VolumeSpec
@@ -68,7 +68,7 @@ class Cluster:
             except LookupError:
                 found[instance_id] = member
             else:
-                found[node.instance_id] = Member(member.node_id, node, server_of(self.plane, node.instance_id))
+                found[node.instance_id] = Member(member.node_id, node, Server(self.plane, node.instance_id))
         self.members = found
 
     def learn_ids(self) -> None:
@@ -125,9 +125,14 @@ class Cluster:
 
     # -- what a client does --------------------------------------------------------------------------------------
 
-    def put(self, namespace: str, set_name: str, count: int, *, value: int = 0) -> None:
-        """Put ``count`` records into a set."""
-        self._records("put", namespace, set_name, count, "--value", str(value))
+    def put(self, namespace: str, set_name: str, count: int, *, value: int = 0, wait_s: float = 30.0) -> None:
+        """Put ``count`` records into a set; what fails is tried again for ``wait_s``.
+
+        Raises:
+            RuntimeError: it goes on failing.
+
+        """
+        self._records("put", namespace, set_name, count, "--value", str(value), "--wait", str(wait_s))
 
     def delete(self, namespace: str, set_name: str, count: int) -> None:
         """Delete the first ``count`` records of a set (those that `put` has made)."""

@@ -18,7 +18,6 @@ READY_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.5
 UNIT = "aerospike"
 LOG = "log/aerospike.log"
-"""Below the node's own folder."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +94,20 @@ namespace raw {{
 
 @dataclass
 class Server:
-    """The server of a node as its operator has it: a service, and its log as the machine sees it."""
+    """The server of a node as its operator has it: a service that may run or not, and its log."""
 
     plane: DataPlane
     instance_id: str
-    log: Path
+    log_file: str = LOG
+    """Below the node's own folder."""
+
+    @property
+    def log(self) -> Path:
+        """The log as the machine sees it now: a boot gives the node another root."""
+        return self.plane.host_dir(self.instance_id) / self.log_file
 
     def wait_ready(self) -> None:
-        """Wait for the line with which asd says that it serves.
+        """Wait for the line with which asd says that it serves; after a boot that of the life before is there too.
 
         Raises:
             RuntimeError: it ended, or did not say so in time; with the end of its log.
@@ -167,18 +172,12 @@ def start_server(
     plane: DataPlane, instance_id: str, layout: Layout, *, change: "Callable[[str], str] | None" = None
 ) -> Server:
     """Write the conf (``change`` has the last word on its text), start the service on the node, and return at once."""
-    server = server_of(plane, instance_id, log_file=layout.log_file)
+    server = Server(plane, instance_id, str(Path(layout.log_file).relative_to(plane.seen_as(instance_id))))
     server.log.parent.mkdir(parents=True, exist_ok=True)
     text = aerospike_conf(layout)
     _write_through(plane.etc_dir(instance_id) / "aerospike/aerospike.conf", change(text) if change else text)
     server.start()
     return server
-
-
-def server_of(plane: DataPlane, instance_id: str, *, log_file: str | None = None) -> Server:
-    """Give the server of a node, running or not, by the path that its log has there."""
-    own, seen = plane.host_dir(instance_id), plane.seen_as(instance_id)
-    return Server(plane, instance_id, own / Path(log_file or f"{seen}/{LOG}").relative_to(seen))
 
 
 def _write_through(path: Path, text: str) -> None:

@@ -67,7 +67,9 @@ def _play(estate: DemoEstate, *, rate: int, load_s: float) -> Replacement:
         asked = starter(estate.region.client("stepfunctions"), estate.machine("health"), {"cluster": CLUSTER})
         with writing(estate, cluster, rate=rate) as writer, every(MINUTE_S * PACE_OF_ALARMS, asked):
             writer.wait_for_load(load_s)
-            estate.screen.heading("protect: inventory, DeleteOnTermination, alarms")
+            estate.screen.heading("a backup, as there is one every night")
+            estate.run("backup", cluster=CLUSTER)
+            estate.screen.heading("protect, as every hour: inventory, DeleteOnTermination, alarms")
             estate.run("protect", cluster=CLUSTER)
             estate.screen.heading(f"power loss of {VICTIM} ({victim.node.private_ip}) under load")
             lost_at = time.monotonic()

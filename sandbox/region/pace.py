@@ -59,5 +59,7 @@ class Pace:
     """Periods of alarms are multiplied by this."""
     alarm_tick_s: float = 0.05
     """How often alarms are evaluated, and status checks become metrics."""
+    schedule_scale: float | None = None
+    """The time between two firings of a schedule is multiplied by this; by default none fires."""
     gib_bytes: int = 16 * MIB
     """What the data plane holds for one GiB of an EBS volume."""

@@ -28,6 +28,7 @@ from sandbox.region.lambdas.fleet import Fleet
 from sandbox.region.mirror import Mirror
 from sandbox.region.pace import Pace
 from sandbox.region.plane import Plane
+from sandbox.region.schedules import Schedules
 from sandbox.region.snapshots import Ledger
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Region:
         self.ec2 = Compute(self)
         self.bus = Bus(functools.partial(self.client, caller="events"))
         self.alarms = Alarms(self)
+        self.schedules = Schedules(self)
         self._endpoint: Endpoint | None = None
         self._clients: dict[tuple[str, str, int, bool], Any] = {}
         self._environment: dict[str, str | None] = {}
@@ -96,6 +98,7 @@ class Region:
         self.bus.start()
         self.ec2.clockwork.start()
         self.alarms.start()
+        self.schedules.start()
         self.plane.relay(self._endpoint.port)
         return self._endpoint.url
 
@@ -104,6 +107,7 @@ class Region:
         if self._endpoint is None:
             return
         self.faults.clear()
+        self.schedules.stop()
         abort_executions(self)
         self.alarms.stop()
         self.ec2.clockwork.stop()

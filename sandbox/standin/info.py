@@ -153,7 +153,8 @@ def _sets(node: Node, path: str) -> str:
         counts[set_name] = (objects + 1, size + len(blob))
     sindexes = [key.split("|")[:2] for key in node.metadata.smd.modules["sindex"].live()]
     return "".join(
-        f"ns={name}:set={set_name}:objects={objects}:tombstones=0:data_used_bytes={size}:truncate_lut=0:"
+        f"ns={name}:set={set_name}:objects={objects}:tombstones=0:data_used_bytes={size}:"
+        f"truncate_lut={statistics.truncate_lut(node, name, set_name)}:"
         f"sindexes={sindexes.count([name, set_name])}:index_populating=false:truncating=false:"
         "default-read-touch-ttl-pct=0:default-ttl=0:disable-eviction=false:enable-index=false:"
         "stop-writes-count=0:stop-writes-size=0;"

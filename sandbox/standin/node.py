@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import signal
-import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from sandbox.standin import info, settings
 from sandbox.standin.blocking import aside
 from sandbox.standin.fabric import Fabric
 from sandbox.standin.heartbeat import Mesh
+from sandbox.standin.identity import node_id_of, own_address
 from sandbox.standin.listener import Service
 from sandbox.standin.membership import Membership, Peer
 from sandbox.standin.metadata import Metadata
@@ -29,15 +28,6 @@ if TYPE_CHECKING:
 
 _HOUSEKEEPING_S = 0.5
 _DEFRAG_PAUSE_S = 0.005
-
-
-def _own_address(seeds: tuple[tuple[str, int], ...]) -> str:
-    """Return the address that others reach this machine by; nothing is sent."""
-    for host in (*(seed for seed, _ in seeds), "192.0.2.1"):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
-            probe.connect((host, 9))
-            return str(probe.getsockname()[0])
-    return "127.0.0.1"
 
 
 class Node:
@@ -65,7 +55,7 @@ class Node:
         self.log = log
         self._started = time.monotonic()
         self._first_cluster = asyncio.Event()
-        self.node_id = conf.service.get("node-id", f"{secrets.randbits(63):X}").upper().removeprefix("0X")
+        self.node_id = node_id_of(conf)
         self.cluster_name = conf.service.get("cluster-name", "null")
         self.service_settings = settings.of_service(conf, self.node_id)
         self.network_settings = settings.of_network(conf)
@@ -117,7 +107,7 @@ class Node:
         network = self.conf.network
         names = (f"{part}.access-address", f"{part}.address", "service.access-address", "service.address")
         hosts = [network[name] for name in names if network.get(name, "any") != "any"]
-        host = hosts[0] if hosts else _own_address(self.conf.seeds)
+        host = hosts[0] if hosts else own_address(self.conf.seeds)
         return host, int(network.get(f"{part}.port", port))
 
     def _bind(self, part: str) -> str:
@@ -142,6 +132,9 @@ class Node:
         # A first cluster may be long in coming (seeds that are down); SIGTERM ends the wait.
         waits = [asyncio.create_task(event.wait()) for event in (self._first_cluster, stop)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            await self._end()
+            return
         await self.service.listen(self._bind("service"), me.service[1])
         for part in ("admin", "info"):
             if port := network.get(f"{part}.port"):
@@ -152,17 +145,17 @@ class Node:
         await asyncio.wait([asyncio.create_task(stop.wait()), housekeeping], return_when=asyncio.FIRST_COMPLETED)
         if housekeeping.done():
             housekeeping.result()  # it never ends by itself: its error is the server's
-        self.log.note("as", "initiating clean shutdown ...")
         housekeeping.cancel()
-        await self._shut_down()
-        self.log.note("as", "finished clean shutdown - exiting")
+        await self._end()
 
-    async def _shut_down(self) -> None:
+    async def _end(self) -> None:
+        self.log.note("as", "initiating clean shutdown ...")
         self.service.close()
         self.mesh.close()
         self.migrations.close()
         self.fabric.close()
         await asyncio.gather(*(aside(namespace.storage.close) for namespace in self.namespaces.values()))
+        self.log.note("as", "finished clean shutdown - exiting")
 
     async def _keep_house(self) -> None:
         expired_at = dict.fromkeys(self.namespaces, self.now())

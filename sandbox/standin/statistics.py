@@ -44,6 +44,7 @@ def of_node(node: Node) -> str:
         "batch_index_initiate": node.service.batches,
         "batch_index_complete": node.service.batches,
         "paxos_principal": node.membership.principal if formed else "0",
+        "migrate_allowed": _flag(formed is not None),
         "time_since_rebalance": int(rebalanced_s),
         "migrate_partitions_remaining": node.migrations.remaining,
     }
@@ -83,7 +84,11 @@ def _live(node: Node, namespace: Namespace) -> dict[str, object]:
     unsettled = len(node.migrations.unsettled[name])
     objects = master + prole + other
     size = len(formed.ids) if formed else 0
+    evict_until = node.metadata.smd.modules["evict"].live().get(name, "0")
     return {
+        "truncate_lut": truncate_lut(node, name),
+        "evict_void_time": evict_until,
+        "smd_evict_void_time": evict_until,
         "ns_cluster_size": size,
         "effective_replication_factor": min(namespace.replication_factor, size),
         "objects": objects,
@@ -103,6 +108,12 @@ def _live(node: Node, namespace: Namespace) -> dict[str, object]:
         "migrate_records_transmitted": node.migrations.transmitted[name],
         "migrate_record_receives": node.migrations.received[name],
     }
+
+
+def truncate_lut(node: Node, namespace: str, set_name: str = "") -> str:
+    """Return the last update (ms since 2010) up to which records of a set, or of all sets, are truncated; or 0."""
+    key = f"{namespace}|{set_name}" if set_name else namespace
+    return node.metadata.smd.modules["truncate"].live().get(key, "0")
 
 
 def _devices(namespace: Namespace) -> dict[str, str]:

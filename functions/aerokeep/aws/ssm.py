@@ -56,18 +56,11 @@ class Configurations:
 
     def all(self) -> dict[str, ClusterConfig]:
         """Every cluster that was deployed, by name."""
-        configs = [ClusterConfig.model_validate_json(value) for value in self._deployed().values()]
-        return {config.name: config for config in sorted(configs, key=lambda config: config.name)}
-
-    def names(self) -> list[str]:
-        """The clusters that were deployed, in order."""
-        return sorted(self._deployed())
-
-    def _deployed(self) -> dict[str, str]:
         with translated("GetParametersByPath"):
             pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._prefix)
-            found = [parameter for page in pages for parameter in page["Parameters"]]
-        return {str(p.get("Name")).removeprefix(f"{self._prefix}/"): str(p.get("Value")) for p in found}
+            values = [str(parameter.get("Value")) for page in pages for parameter in page["Parameters"]]
+        configs = [ClusterConfig.model_validate_json(value) for value in values]
+        return {config.name: config for config in sorted(configs, key=lambda config: config.name)}
 
 
 class CommandState(StrEnum):

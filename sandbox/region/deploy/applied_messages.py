@@ -47,7 +47,7 @@ def queue_policy(client: Client, resource: Resource) -> None:
 
 
 def schedule(client: Client, resource: Resource) -> None:
-    """Kept and readable; it does not fire."""
+    """It fires if the region's pace has a scale for schedules."""
     wanted = {"Name": resource.physical_id, **resource.properties}
     client("scheduler").create_schedule(**wanted)
 

@@ -109,10 +109,12 @@ class Estate:
         """Wait until an execution has entered a state."""
         states, give_up = self.region.client("stepfunctions"), time.monotonic() + LONGEST_S
         while True:
+            told = states.describe_execution(executionArn=arn)
             events = states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
             if state in {e.get("stateEnteredEventDetails", {}).get("name") for e in events}:
                 return
             assert time.monotonic() < give_up, f"{arn} never entered {state}"
+            assert told["status"] not in FINISHED, f"never entered {state}: {_message(told.get('cause', ''))}"
             time.sleep(0.05)
 
     # -- what is left

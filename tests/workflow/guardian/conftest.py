@@ -6,7 +6,7 @@ import pytest
 
 from tests.workflow.backup.conftest import addresses, estate
 from tests.workflow.backup.estate import Estate
-from tests.workflow.guardian.rounds import rule_of_the_guardian
+from tests.workflow.guardian.rounds import uncalled_by_events
 
 __all__ = ["addresses", "estate"]
 
@@ -14,9 +14,5 @@ __all__ = ["addresses", "estate"]
 @pytest.fixture
 def uncalled(estate: Estate) -> Iterator[Estate]:
     """No event starts the guardian: what a test sees is the work of the rounds that it asks for."""
-    events, name = estate.region.client("events"), rule_of_the_guardian(estate)
-    events.disable_rule(Name=name)
-    try:
+    with uncalled_by_events(estate):
         yield estate
-    finally:
-        events.enable_rule(Name=name)

@@ -147,6 +147,27 @@ def test_a_mounted_volume_in_use_is_busy_until_it_is_forced(region: Region, real
     assert _out(real, node.instance_id, "cat /again/f") == "kept"
 
 
+def test_a_mounted_volume_is_detached_once_the_node_itself_has_unmounted_it_and_comes_back_without_a_mount(
+    region: Region, real: DataPlane, node: Node
+) -> None:
+    data = node.volumes["/dev/sdf"]
+    real.format_and_mount(node.instance_id, "/dev/sdf", "/data")
+    assert _out(real, node.instance_id, "echo kept > /data/f; sync -f /data") == ""
+    ec2(region).detach_volume(VolumeId=data)
+    assert eventually(lambda: volume(region, data)["Attachments"][0]["State"] == "busy")
+    assert _out(real, node.instance_id, "cat /data/f && umount /data && ! mountpoint -q /data") == "kept"
+    assert eventually(lambda: volume(region, data)["State"] == "available")
+    attached(region, data, node.instance_id, "/dev/sdf")
+    assert _out(real, node.instance_id, "mount /dev/nvme1n1 /data && cat /data/f") == "kept"
+    ec2(region).stop_instances(InstanceIds=[node.instance_id])
+    becomes(region, node.instance_id, "stopped")
+    ec2(region).start_instances(InstanceIds=[node.instance_id])
+    becomes(region, node.instance_id, "running")
+    assert _out(real, node.instance_id, "mountpoint -q /data || ls /data") == ""
+    mount = "mount -t ext4 -o rw,noatime /dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol* /data && cat /data/f"
+    assert _out(real, node.instance_id, mount.replace("vol*", data.replace("-", ""))) == "kept"
+
+
 def test_an_instance_store_is_lost_with_the_power_and_an_image_keeps_the_root(region: Region, real: DataPlane) -> None:
     region.mirror.instance_stores["i4i.large"] = (1,)
     node = region.launch_node("n", real.node_ip(3), instance_type="i4i.large")

@@ -60,7 +60,7 @@ def run(
 
     """
     wanted = parse_request(request.request)
-    clusters = [configurations.of_cluster(wanted.cluster).name] if wanted.cluster else configurations.names()
+    clusters = [configurations.of_cluster(wanted.cluster).name] if wanted.cluster else [*configurations.all()]
     standing = [lock for cluster in clusters if (lock := catalog.standing(cluster)) is not None]
     judged = [(lock, _judge(lock, executions, clock)) for lock in standing]
 
