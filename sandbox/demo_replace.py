@@ -8,12 +8,10 @@ from typing import Any
 from sandbox.cluster import Build
 from sandbox.demo_estate import CLUSTER, PACE, DemoEstate, DemoFailedError, deployed, live_cluster, options_of, writing
 from sandbox.proof import Verdict, judge_live
-from sandbox.schedule import every, starter
 
 VICTIM = "A2"
-MINUTE_S = 60
-PACE_OF_ALARMS = 0.15
-"""The minutes of alarms and of `health` last 9 s here: long enough for an execution of it in each."""
+PACE_OF_MINUTES = 0.15
+"""The minutes of alarms and schedules last 9 s here: long enough for `health` to be asked in each."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     options = options_of("make demo-replace", __doc__, argv)
     began = time.monotonic()
     try:
-        with deployed(options.mode, pace=replace(PACE, alarm_scale=PACE_OF_ALARMS)) as estate:
+        pace = replace(PACE, alarm_scale=PACE_OF_MINUTES, schedule_scale=PACE_OF_MINUTES)
+        with deployed(options.mode, pace=pace) as estate:
             done = _play(estate, rate=options.rate, load_s=options.load_s)
     except DemoFailedError as error:
         print(f"demo-replace: {error}", flush=True)
@@ -64,8 +63,7 @@ def _play(estate: DemoEstate, *, rate: int, load_s: float) -> Replacement:
     with live_cluster(estate, build=build, replace={"automatic": True}) as cluster:
         victim = cluster.member(VICTIM)
         before = _interface(estate, victim.node.instance_id)
-        asked = starter(estate.region.client("stepfunctions"), estate.machine("health"), {"cluster": CLUSTER})
-        with writing(estate, cluster, rate=rate) as writer, every(MINUTE_S * PACE_OF_ALARMS, asked):
+        with writing(estate, cluster, rate=rate) as writer:
             writer.wait_for_load(load_s)
             estate.screen.heading("a backup, as there is one every night")
             estate.run("backup", cluster=CLUSTER)
