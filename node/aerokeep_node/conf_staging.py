@@ -12,11 +12,11 @@ from aerokeep_node.stage_order import Order
 
 
 class ConfStaging:
-    """The conf of this host, for one run."""
+    """The conf of this host, for one run; of a link, what it leads to is replaced, and the link stays."""
 
     def __init__(self, path: str, run: str) -> None:
-        self.path = path
-        self.aside = f"{path}.aerokeep-{run}"
+        self.path = os.path.realpath(path)
+        self.aside = f"{self.path}.aerokeep-{run}"
         self._none_before = self.aside + ".none"
 
     def former(self) -> Optional[str]:

@@ -23,7 +23,7 @@ class FirstStart:
 
     def __init__(self, unit: Unit, conf_path: str) -> None:
         self.unit = unit
-        self.conf = os.path.join(os.path.dirname(conf_path), FIRST_START_CONF)
+        self.conf = os.path.join(os.path.dirname(os.path.realpath(conf_path)), FIRST_START_CONF)
         self.drop_in = unit.tree.path(DROP_IN)
 
     @property

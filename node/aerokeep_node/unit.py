@@ -1,5 +1,6 @@
 """Drive the server's systemd unit by ``systemctl``, whose every word may fail or take its time."""
 
+import os
 import shutil
 import subprocess
 from typing import Any, Dict, List, Optional, Tuple
@@ -41,6 +42,7 @@ class Unit:
                 stderr=subprocess.PIPE,
                 timeout=TIMEOUT_S,
                 check=False,
+                env=dict(os.environ, LC_ALL="C", SYSTEMD_COLORS="0"),
             )
         except subprocess.TimeoutExpired as error:
             detail = "systemctl {} took longer than {:.0f} s".format(" ".join(arguments), TIMEOUT_S)
@@ -112,7 +114,8 @@ class Unit:
         self.must("stop", "--no-block", UNIT)
 
     def start(self) -> None:
-        """Begin to start it, without waiting."""
+        """Begin to start it, without waiting; a failure of before must not be taken for one of this start."""
+        self.call("reset-failed", UNIT)
         self.must("start", "--no-block", UNIT)
 
     def fragments(self) -> Fragments:

@@ -11,6 +11,7 @@ from pathlib import Path
 from sandbox.dataplane.names import ROOT_DEVICE
 from sandbox.dataplane.plane import DataPlaneError
 from sandbox.dataplane.processes import marked, send, thread_states
+from sandbox.systemd.units import PACKAGE_FOLDER, PACKAGED
 
 END_TIMEOUT_S = 15.0
 _POLL_S = 0.01
@@ -34,6 +35,10 @@ class DirectoryNode:
         for name in ("dev/disk/by-id", "proc/self", "run", "sys/block", "sys/class/block", "volume"):
             (folder / name).mkdir(parents=True)
         (folder / "etc").symlink_to("volume/etc")
+        units = folder / PACKAGE_FOLDER.lstrip("/")
+        units.mkdir(parents=True)
+        for name, text in PACKAGED.items():
+            (units / name).write_text(text)
         for name in _SHARED_PROC:
             (folder / "proc" / name).symlink_to(f"/proc/{name}")
         # As on an instance whose one filesystem is the root volume's: every path is on it.

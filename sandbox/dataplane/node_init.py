@@ -25,6 +25,7 @@ DEV_LINKS = {
     "ptmx": "pts/ptmx",
 }
 OWN_FOLDERS = ("boot", "dev", "etc", "media", "mnt", "opt", "proc", "run", "srv", "sys", "tmp", "var")
+UNITS = "usr/lib/systemd/system"
 ETC = (
     *("passwd", "group", "shadow", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"),
     *("mke2fs.conf", "os-release", "protocols", "services", "resolv.conf", "alternatives"),
@@ -77,9 +78,18 @@ def build_root(root: Path, order: dict[str, Any]) -> None:
             bind(entry, root)
     for path in order["binds"]:
         bind(Path(path), root)
+    install_units(root / UNITS, order["units"])
     for name in ("var/lib", "var/log", "var/tmp", "tmp"):
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "tmp").chmod(0o1777)
+
+
+def install_units(folder: Path, units: dict[str, str]) -> None:
+    """Show the unit files of the image's packages where the machine, whose /usr this is, has its own."""
+    if folder.is_dir():
+        mount("aerokeep-units", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+        for name, text in units.items():
+            (folder / name).write_text(text)
 
 
 def build_etc(etc: Path, hostname: str) -> None:

@@ -20,6 +20,7 @@ from sandbox.dataplane.plane import DataPlaneError
 from sandbox.dataplane.processes import children, mounts, namespace, pids, send
 from sandbox.dataplane.sweep import thaw
 from sandbox.dataplane.volumes import Backing
+from sandbox.systemd.units import PACKAGED
 
 END_TIMEOUT_S = 15.0
 _POLL_S = 0.005
@@ -82,6 +83,7 @@ class Node:
             "root_name": ROOT_DEVICE,
             "hostname": self.hostname,
             "binds": binds,
+            "units": PACKAGED,
         }
         assert self._holder.stdin is not None  # noqa: S101  # PIPE was asked for
         assert self._holder.stdout is not None  # noqa: S101  # the same

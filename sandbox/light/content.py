@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from aerokeep_node.formats.device_header import PARTITIONS, DeviceHeader
 
 from sandbox.dataplane.plane import DataPlaneError
 
@@ -10,29 +11,19 @@ VERSION = 4
 WRITE_BLOCK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class Header:
-    """The header of one device or file of a set, as far as anybody asks for it."""
-
-    namespace: str
-    n_devices: int
-    device_id: int
-    random: int
-    """The set's signature, new at every start of a server."""
-    version: int = VERSION
-    trusted: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """As the host verb ``survey`` spells it."""
-        return {
-            "version": self.version,
-            "namespace": self.namespace,
-            "n_devices": self.n_devices,
-            "random": f"{self.random:016x}",
-            "device_id": self.device_id,
-            "write_block_size_bytes": WRITE_BLOCK_BYTES,
-            "trusted": self.trusted,
-        }
+def new_header(namespace: str, *, n_devices: int, device_id: int, random: int) -> DeviceHeader:
+    """The header that a server writes onto one device of a set; `random` is the set's, new at every start."""
+    return DeviceHeader(
+        version=VERSION,
+        namespace=namespace,
+        n_devices=n_devices,
+        random=random,
+        flags=0,
+        write_block_size_bytes=WRITE_BLOCK_BYTES,
+        device_id=device_id,
+        pristine_offset_bytes=0,
+        partitions_held=PARTITIONS,
+    )
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,7 @@ class Data:
 class Extent:
     """What one device or file holds of a node's part of a namespace."""
 
-    header: Header
+    header: DeviceHeader
     data: Data
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from aerokeep_node.conf import Context, parse_conf
 from aerokeep_node.formats.smd import SUFFIX, BadSmdError, parse_smd
+from aerokeep_node.headers import header_json
 from aerokeep_node.refusal import NotNowError
 
 from sandbox.light.cluster import View, counts
@@ -150,7 +151,7 @@ def _path(host: Host, path: StoragePath) -> Reply:
         "volume_id": None if place is None or store else place.volume.volume_id,
         "instance_store": store,
         "problem": problem,
-        "header": extent.header.as_json() if extent else None,
+        "header": header_json(extent.header) if extent else None,
         "header_problem": None if extent else "blank: all zero: the server would initialise this device as a fresh one",
     }
 

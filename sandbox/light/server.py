@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass, field, replace
 
 from aerokeep_node.conf import Context, parse_conf, storage_paths
-from aerokeep_node.formats.device_header import MOST_DEVICES
+from aerokeep_node.formats.device_header import FLAG_TRUSTED, MOST_DEVICES
 
-from sandbox.light.content import Data, Extent, Header
+from sandbox.light.content import Data, Extent, new_header
 from sandbox.light.host import CONF, DROP_IN, FIRST_START_CONF, Host, Place
 
 BUILD = "8.1.2.0"
@@ -101,7 +101,7 @@ class Server:
             for path in namespace.paths:
                 place = self.host.place(path.path)
                 if place is not None and place.extent is not None:
-                    place.put(replace(place.extent, header=replace(place.extent.header, trusted=True)))
+                    place.put(replace(place.extent, header=replace(place.extent.header, flags=FLAG_TRUSTED)))
         self.host.server = None
 
 
@@ -173,7 +173,7 @@ def _load(host: Host, namespace: Namespace) -> None:
     devices = len({path.index for path in namespace.paths})
     for path, place in places.items():
         if place is not None:
-            header = Header(namespace.name, n_devices=devices, device_id=path.index, random=signature)
+            header = new_header(namespace.name, n_devices=devices, device_id=path.index, random=signature)
             place.put(Extent(header, data))
 
 

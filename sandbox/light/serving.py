@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from aerokeep_node.conf import Context, parse_conf
+from aerokeep_node.conf import parse_conf
+from aerokeep_node.conf_text import GUARD, cold_start_empty
 from aerokeep_node.refusal import NotNowError, RefusalError
 
 from sandbox.light import server as asd
 from sandbox.light.host import CONF, DROP_IN, FIRST_START_CONF, Host
 
 NONE = "none"
-GUARD = "reject-non-xdr-writes"
 LOG_LINES = 5
 
 
@@ -68,7 +68,7 @@ def open_writes(host: Host, namespaces: str) -> dict[str, Any]:
     if server is None or not server.ready:
         raise NotNowError("asd_not_running", "no server answers on this host")
     conf = parse_conf(host.read(CONF) or "")
-    if any(_cold_start_empty(context) for context in conf.named("namespace")):
+    if cold_start_empty(conf):
         raise RefusalError("cold_start_empty_on_disk", f"{CONF} says cold-start-empty true: take it out")
     host.remove(DROP_IN)
     host.remove(FIRST_START_CONF)
@@ -76,13 +76,8 @@ def open_writes(host: Host, namespaces: str) -> dict[str, Any]:
     for name in namespaces.split(","):
         context, namespace = conf.child("namespace", name), server.namespaces.get(name)
         if context is None or namespace is None:
-            raise RefusalError("unknown_namespace", f"namespace {name} is not on this host")
+            raise RefusalError("namespace_unknown", f"namespace {name} is not on this host")
         on_disk = context.get(GUARD) or "false"
         namespace.guarded = on_disk == "true"
         opened[name] = {"running": on_disk, "on_disk": on_disk}
     return {"open": True, "namespaces": opened}
-
-
-def _cold_start_empty(namespace: Context) -> bool:
-    engine = namespace.child("storage-engine")
-    return engine is not None and engine.get("cold-start-empty") == "true"

@@ -67,9 +67,9 @@ def _stage(plane: "LightPlane", instance_id: str, parameters: Parameters) -> Rep
         staging.check_idle(host)
         if where == staging.BACK:
             return staging.back(host, run)
-    spec, files = staging.read_spec(where)
+    order, files = staging.read_order(where)
     with plane.lock:
-        return staging.stage(host, run, spec, files)
+        return staging.stage(host, run, order, files)
 
 
 def _start(plane: "LightPlane", instance_id: str, parameters: Parameters) -> Reply:

@@ -27,6 +27,20 @@ class QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no typ
         """Say nothing."""
 
 
+class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]  # moto has no types
+    """Moto's dispatcher, which would look through moto's folders on disk at every request, one request at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._backends: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:  # noqa: ANN401  # moto's own
+        """The same answer to the same question."""
+        if host not in self._backends:
+            self._backends[host] = super().get_backend_for_host(host)
+        return self._backends[host]
+
+
 CONDITIONAL = ("dynamodb", "s3")
 """Their conditional writes are atomic in AWS; moto checks and acts in two steps, and in many threads at once."""
 
@@ -36,7 +50,7 @@ class Gate:
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = Dispatcher()
         self._turns: Mapping[str, AbstractContextManager[Any]] = {service: Lock() for service in CONDITIONAL}
 
     def __call__(self, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".service", ".target", ".timer", ".socket", ".mount")
 _SHORT = "qlap:s:n:"
 _LONG = (
-    *("no-block", "quiet", "no-pager", "full", "all", "now", "value", "plain", "no-legend"),
+    *("no-block", "no-reload", "quiet", "no-pager", "full", "all", "now", "value", "plain", "no-legend"),
     *("property=", "signal=", "kill-who=", "kill-whom=", "lines="),
 )
 _LONG_OF = {"-q": "--quiet", "-p": "--property", "-s": "--signal"}

@@ -37,7 +37,7 @@ def unmask(call: Call) -> int:
     for name in call.names:
         if gone := call.files.unmask(name):
             note(f'Removed "{gone}".')
-    call.reload()
+    _reload_after(call)
     return 0
 
 
@@ -68,6 +68,12 @@ def _existing(call: Call, name: str, verb: str) -> Unit:
     return unit
 
 
+def _reload_after(call: Call) -> None:
+    """What runs goes on by what is loaded: of a unit that is masked, nothing is left after a reload."""
+    if not call.on("--no-reload"):
+        call.reload()
+
+
 def _and_now(call: Call, job: Job) -> int:
-    call.reload()
+    _reload_after(call)
     return job(call) if call.on("--now") else 0

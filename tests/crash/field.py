@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from moto.stepfunctions.responses import get_backend
+
 from sandbox.light import LightPlane
 from sandbox.light.launch import LightCluster, LightClusters
 from sandbox.region import Pace, Region
@@ -26,7 +28,7 @@ PACE = Pace(
 )
 """Alarms are left out: each row starts its journeys itself."""
 FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
-LONGEST_S = 90.0
+LONGEST_S = 240.0
 POLL_S = 0.05
 GUARDIAN = "guardian"
 TAG = "cluster"
@@ -100,6 +102,12 @@ class Field:
         if found:
             ec2.terminate_instances(InstanceIds=[instance["InstanceId"] for instance in found])
 
+    def clear_member(self, cluster: LightCluster, number: int) -> None:
+        """Terminate one instance of a cluster and wait for its end; its volumes go as they would."""
+        ec2, instance_id = self.region.client("ec2"), cluster.members[number].instance_id
+        ec2.terminate_instances(InstanceIds=[instance_id])
+        ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance_id], WaiterConfig={"Delay": 1})
+
     # -- executions
 
     def deployed(self, journey: str) -> bool:
@@ -125,11 +133,13 @@ class Field:
 
         """
         states, give_up = self.region.client("stepfunctions"), time.monotonic() + LONGEST_S
-        while (told := states.describe_execution(executionArn=arn))["status"] not in FINISHED or self._works_for(arn):
+        machines = get_backend(self.region.account, self.region.region)
+        while machines.describe_execution(arn).status not in FINISHED or self._works_for(arn):
             if time.monotonic() > give_up:
                 states.stop_execution(executionArn=arn, error="TooLong", cause="the crash matrix lost its patience")
                 raise TimeoutError(f"{arn} was still running after {LONGEST_S:g} s")
             time.sleep(POLL_S)
+        told = states.describe_execution(executionArn=arn)
         pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
         return Execution(
             arn=arn,

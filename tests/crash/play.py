@@ -45,11 +45,13 @@ class Player:
 
     def play_all(self, rows: Sequence[Row], *, jobs: int, told: Callable[[Report], None]) -> list[Report]:
         """Play rows side by side, and tell of each as it ends."""
-        reports = []
-        with ThreadPoolExecutor(jobs, thread_name_prefix="row") as pool:
+        reports, pool = [], ThreadPoolExecutor(jobs, thread_name_prefix="row")
+        try:
             for done in as_completed([pool.submit(self.play, row, number) for number, row in enumerate(rows)]):
                 reports.append(done.result())
                 told(reports[-1])
+        finally:
+            pool.shutdown(cancel_futures=True)
         return reports
 
     def play(self, row: Row, number: int) -> Report:

@@ -160,6 +160,15 @@ FILTERS: dict[str, Callable[[Moto], list[Any]]] = {
     "iam-instance-profile.arn": lambda instance: [(instance.iam_instance_profile or {}).get("Arn")],
 }
 
+def _own_tags(_region: "Region", _old: Moto) -> Moto:
+    def get_tags(self: Moto) -> list[dict[str, str]]:
+        # Copied whole: other threads tag meanwhile.
+        own = dict(self.ec2_backend.tags.get(self.id, {}))
+        return [{"resource_id": self.id, "key": key, "value": value} for key, value in own.items()]
+
+    return get_tags
+
+
 HOOKS = (
     Hook(
         f"{TEMPLATES}get_launch_template_data",
@@ -184,5 +193,11 @@ HOOKS = (
         "moto cannot filter instances by interface, volume or token.",
         _filter,
         ("instance", "filter_dict"),
+    ),
+    Hook(
+        "moto.ec2.models.core:TaggedEC2Resource.get_tags",
+        "moto looks through the tags of all resources for those of one, and breaks if another thread tags meanwhile.",
+        _own_tags,
+        ("self",),
     ),
 )

@@ -20,6 +20,7 @@ import typing
 PR_SET_NAME = 15
 PR_SET_PDEATHSIG = 1
 HEADER_BYTES = 8
+WARM_SERVICES = ("s3", "ec2", "ssm", "dynamodb", "stepfunctions", "cloudwatch")
 Json = dict[str, typing.Any]
 
 
@@ -130,12 +131,29 @@ def run_instance(spec: Json, link: socket.socket) -> None:
         send(link, reply)
 
 
+def share_models() -> None:
+    """Let instances have the service models that were read here: parsing them takes longer than most steps."""
+    loaders, boto3 = importlib.import_module("botocore.loaders"), importlib.import_module("boto3")
+    read, known = loaders.JSONFileLoader.load_file, {}
+
+    def load_file(self: typing.Any, path: str) -> typing.Any:  # noqa: ANN401  # botocore's own
+        if path not in known:
+            known[path] = read(self, path)
+        return known[path]
+
+    loaders.JSONFileLoader.load_file = load_file
+    session = boto3.session.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="none")  # noqa: S106  # nothing is called
+    for service in WARM_SERVICES:
+        session.client(service)
+
+
 def main() -> None:
     """Import the layer once, then fork an instance per message until the region hangs up."""
     sys.path.insert(0, sys.argv[1])
-    for module in sys.argv[2:]:
-        with contextlib.suppress(ImportError):  # what the layer lacks is simply not warm
+    with contextlib.suppress(ImportError):  # what the layer lacks is simply not warm
+        for module in sys.argv[2:]:
             importlib.import_module(module)
+        share_models()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     control = socket.socket(fileno=0)

@@ -98,6 +98,14 @@ class TestMask:
         assert systemctl(root, "stop", "aerospike") == (0, "")
         assert systemctl(root, "is-active", "aerospike") == (3, "inactive")
 
+    def test_a_mask_without_a_reload_leaves_what_is_loaded(self, root: Path) -> None:
+        systemctl(root, "start", "aerospike")
+        systemctl(root, "mask", "--no-reload", "aerospike")
+        assert properties(root, "LoadState", "TimeoutStopUSec") == {"LoadState": "loaded", "TimeoutStopUSec": "10min"}
+        systemctl(root, "daemon-reload")
+        told = {"LoadState": "masked", "TimeoutStopUSec": "1min 30s"}
+        assert properties(root, "LoadState", "TimeoutStopUSec") == told
+
     def test_the_first_boot_enables_what_the_package_brings_and_a_later_one_leaves_it_disabled(
         self, root: Path
     ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.host.a_host import Host
 from tests.e2e.host.a_service import Service
+from tests.e2e.host.a_store import FileStore
 from tests.e2e.host.loop_filesystem import LoopFilesystem, why_no_loop_filesystem
 
 
@@ -32,6 +33,13 @@ def host(folder: Path) -> Iterator[Host]:
 @pytest.fixture
 def service(host: Host) -> Iterator[Service]:
     made = Service(host)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store() -> Iterator[FileStore]:
+    made = FileStore()
     yield made
     made.close()
 

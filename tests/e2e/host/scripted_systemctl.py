@@ -115,6 +115,12 @@ def cat() -> int:
     return said("\n".join(f"# /{path.relative_to(ROOT)}\n{path.read_text()}" for path in fragments()), 0)
 
 
+def reset_failed() -> int:
+    if not pid():
+        (STATE / "pid").unlink(missing_ok=True)
+    return 0
+
+
 def show() -> int:
     restarts = STATE / "restarts"
     return said("NRestarts=" + (restarts.read_text() if restarts.exists() else "0"), 0)
@@ -144,6 +150,7 @@ def main() -> int:
         "start": start,
         "stop": stop,
         "cat": cat,
+        "reset-failed": reset_failed,
     }
     loaded()
     code = verbs[verb]()

@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.host.a_host import NODE, Host
+from tests.device_headers import a_header, written
+from tests.e2e.host.a_host import NODE, SMD, Host
+from tests.e2e.host.a_service import Service
+from tests.e2e.host.a_store import FileStore
 
 OLD_PYTHONS = [Path("/root/.pyenv/versions/3.7.16/bin/python3.7"), Path("/usr/bin/python3.7")]
 
@@ -97,3 +100,41 @@ def test_the_oldest_python_lives_a_whole_write_stop(host: Host, built: Path) -> 
     assert evidence["guarded_all"]
     assert evidence["errors"] == []
     assert host.is_as_before()
+
+
+@pytest.mark.skipif(not any(map(os.path.exists, OLD_PYTHONS)), reason="no Python 3.7 here (pyenv install 3.7)")
+def test_the_oldest_python_goes_through_a_whole_restore(
+    host: Host, service: Service, store: FileStore, built: Path
+) -> None:
+    python = next(str(path) for path in OLD_PYTHONS if path.exists())
+
+    def call(verb: str, **parameters: str) -> dict[str, Any]:
+        program = str(built / f"programs/{verb}.pyz")
+        code, result = host.call(verb, program=program, python=python, **parameters)
+        assert code == 0, result
+        return result
+
+    host.file.write_bytes(written(a_header(n_devices=1)))
+    service.systemctl("start", "aerospike.service")
+    assert call("survey")["asd"]["unit"]["active"] == "active"
+    assert call("health")["node_id"] == "A1"
+    assert call("stop", Run="r1", Unmount="none")["state"] == "stopped"
+    assert call("survey")["namespaces"][0]["paths"][0]["header"]["n_devices"] == 1
+    address = store.order(
+        {
+            "node_id": "A1",
+            "volumes": [],
+            "devices": [{"namespace": "test", "path": str(host.file), "role": "file", "volume_id": None}],
+            "sets": [{"namespace": "test", "n_devices": 1, "random": None, "version": 4, "blank": False}],
+            "smd": {"action": "replace", "files": [store.file("sindex.smd", SMD.encode())]},
+            "conf": {"action": "keep", "files": []},
+            "first_start": {"reject_writes": ["test"], "cold_start_empty": []},
+            "cut_at": 1763900000.5,
+            "clock_error_s": 1,
+        }
+    )
+    assert call("stage", Run="r1", Spec=address)["staged"]
+    assert call("start", Run="r1", Mode="first")["state"] == "ready"
+    assert call("open-writes", Run="r1", Namespaces="test")["open"]
+    assert call("stop", Run="r1", Unmount="none")["state"] == "stopped"
+    assert call("stage", Run="r1", Spec="back")["put_back"] == ["smd", "conf"]

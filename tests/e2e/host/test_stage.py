@@ -122,10 +122,8 @@ class Staged:
 
 
 @pytest.fixture
-def staged(host: Host, service: Service) -> Iterator[Staged]:
-    store = FileStore()
-    yield Staged(host, service, store)
-    store.close()
+def staged(host: Host, service: Service, store: FileStore) -> Staged:
+    return Staged(host, service, store)
 
 
 def test_a_host_is_made_ready_for_a_guarded_cold_start(host: Host, service: Service, staged: Staged) -> None:

@@ -27,7 +27,7 @@ def a_host(
     instance_id = next(NAMES)
     plane.add_node(instance_id, private_ip=ip)
     for device in ("sda1", "sdf", *raw):
-        volume_id = f"vol-{instance_id[2:]}{device}"
+        volume_id = f"vol-{int(instance_id[2:]):04x}{device[-2:].encode().hex()}"
         plane.create_volume(volume_id, size_bytes=GIB)
         plane.attach(volume_id, instance_id, device=f"/dev/{device}", root=device == "sda1")
     host = plane.host(instance_id)
@@ -63,6 +63,11 @@ def refusal(plane: LightPlane, host: Host, verb: str, **parameters: str) -> tupl
     return code, reply["error"]["code"]
 
 
+def a_set(namespace: str, n_devices: int) -> Reply:
+    """What the headers of a set must say."""
+    return {"namespace": namespace, "n_devices": n_devices, "random": None, "version": None, "blank": False}
+
+
 def a_spec(host: Host, **changes: Any) -> Reply:  # noqa: ANN401  # any field of a spec
     """A spec that stages the host as it is."""
     file, raws = volume(host, "sdf"), [v for v in host.devices.values() if v.device != "/dev/sdf"]
@@ -71,10 +76,7 @@ def a_spec(host: Host, **changes: Any) -> Reply:  # noqa: ANN401  # any field of
         {"namespace": "test", "path": f"{MOUNT_POINT}/test.dat", "role": "file", "volume_id": file.volume_id},
         *({"namespace": "raw", "path": host.device_of(v), "role": "device", "volume_id": v.volume_id} for v in raws),
     ]
-    sets = [
-        {"namespace": name, "n_devices": size, "random": None, "version": None, "blank": False}
-        for name, size in (("test", 1), ("raw", len(raws)))
-    ]
+    sets = [a_set("test", 1), a_set("raw", len(raws))]
     spec = {
         "node_id": None,
         "volumes": [

@@ -9,7 +9,7 @@ from sandbox.dataplane.plane import NodeClock
 from sandbox.light import LightPlane
 from sandbox.light.content import BLANK
 from sandbox.light.host import CONF, DROP_IN, FIRST_START_CONF, Host
-from tests.unit.light.light_host import MOUNT_POINT, SMD, WORK, a_host, a_spec, ask, refusal, served, volume
+from tests.unit.light.light_host import MOUNT_POINT, SMD, WORK, a_host, a_set, a_spec, ask, refusal, served, volume
 
 LATE_TRUNCATION = b'[[7,1],{"key":"test","value":"600000000000","generation":1,"timestamp":1}]'
 NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -32,6 +32,17 @@ def host(plane: LightPlane) -> Host:
 def stage(plane: LightPlane, host: Host, **changes: Any) -> tuple[int, Any]:  # noqa: ANN401  # any field of a spec
     with served(a_spec(host, **changes)) as url:
         return ask(plane, host, "stage", Run="r", Spec=url)
+
+
+def sets(**raw: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # any field of a set
+    return [a_set("test", 1), {**a_set("raw", 2), **raw}]
+
+
+def test_a_volume_that_is_not_there_yet_is_waited_for(plane: LightPlane, host: Host) -> None:
+    spec = a_spec(host)
+    plane.detach(volume(host, "sdg").volume_id)
+    with served(spec) as url:
+        assert refusal(plane, host, "stage", Run="r", Spec=url) == (5, "device_missing")
 
 
 def test_staged_started_and_opened_it_serves_on_its_own_conf(plane: LightPlane, host: Host) -> None:
@@ -115,11 +126,11 @@ def test_a_server_that_fails_is_masked_again(plane: LightPlane, host: Host) -> N
     ("changes", "told"),
     [
         ({"clock_error_s": 0.001}, (5, "clock_unsynchronised")),
-        ({"volumes": [{"volume_id": "vol-gone", "mount": None}]}, (5, "device_missing")),
-        ({"sets": [{"namespace": "raw", "n_devices": 3, "random": None}]}, (3, "set_incomplete")),
-        ({"sets": [{"namespace": "raw", "n_devices": 2, "random": "0" * 16}]}, (3, "set_mixed")),
-        ({"sets": [{"namespace": "raw", "n_devices": 2, "version": 3}]}, (3, "version_differs")),
-        ({"sets": [{"namespace": "raw", "n_devices": 2, "blank": True}]}, (3, "not_blank")),
+        ({"sets": sets(n_devices=3)}, (3, "set_incomplete")),
+        ({"sets": sets(random="0" * 16)}, (3, "set_mixed")),
+        ({"sets": sets(version=3)}, (3, "version_differs")),
+        ({"sets": sets(blank=True)}, (3, "not_blank")),
+        ({"sets": []}, (3, "spec_invalid")),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -132,7 +143,7 @@ def test_what_does_not_fit_is_refused(
 
 
 def test_a_blank_device_and_a_late_truncation_are_refused(plane: LightPlane, host: Host) -> None:
-    smd = {"action": "replace", "files": [{"name": "truncate.smd", "url": "http://t", "sha256": "", "size": 1}]}
+    smd = {"action": "replace", "files": [{"name": "truncate.smd", "url": "http://t", "sha256": NOTHING, "size": 1}]}
     with served(a_spec(host, smd=smd, cut_at=1_700_000_000.0), {"http://t": LATE_TRUNCATION}) as url:
         assert refusal(plane, host, "stage", Run="r", Spec=url) == (3, "checksum_differs")
     volume(host, "sdg").content = BLANK

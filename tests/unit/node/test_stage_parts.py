@@ -233,6 +233,18 @@ def test_a_host_without_a_conf_has_none_again(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+def test_a_conf_that_is_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "managed").mkdir()
+    target, link = tmp_path / "managed/asd.conf", tmp_path / "aerospike.conf"
+    target.write_text("old")
+    link.symlink_to(target)
+    conf = ConfStaging(str(link), "r1")
+    conf.put("new")
+    assert (link.is_symlink(), link.read_text(), conf.former()) == (True, "new", "old")
+    assert conf.put_back()
+    assert (link.is_symlink(), target.read_text()) == (True, "old")
+
+
 def test_the_same_conf_again_leaves_no_trace(tmp_path: Path) -> None:
     path = tmp_path / "aerospike.conf"
     path.write_text("old")

@@ -166,7 +166,26 @@ def _alarm_is_told(region: Region) -> bool:
     return eventually(lambda: bool(region.topic_messages(topic)), within_s=0.3)
 
 
+class _Busy(dict[str, str]):
+    """Tags that another thread changes whenever somebody looks."""
+
+    def items(self) -> Any:  # noqa: ANN401  # dict's own
+        raise RuntimeError("dictionary changed size during iteration")
+
+
+def _undisturbed_tags(region: Region) -> bool:
+    node, tags = node_of(region), region.ec2.backend.tags
+    tags["i-other"] = _Busy(Name="another")
+    try:
+        return bool(region.ec2.instance(node.instance_id).get_tags()[0]["value"] == "n")
+    except RuntimeError:
+        return False
+    finally:
+        del tags["i-other"]
+
+
 NEEDED: dict[str, Right] = {
+    "moto.ec2.models.core:TaggedEC2Resource.get_tags": _undisturbed_tags,
     f"{INSTANCES}stop_instances": _stops,
     f"{INSTANCES}start_instances": _starts_what_can_start,
     f"{INSTANCES}terminate_instances": _tells_twice,
