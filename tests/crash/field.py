@@ -21,7 +21,7 @@ PACE = Pace(
     create_snapshots_s=0.0,
     per_volume_rate_s=0,
     wait_scale=0.03,
-    terminated_visible_s=2.0,
+    terminated_visible_s=5.0,
     status_checks_s=0.05,
     status_impaired_s=0.05,
     alarm_tick_s=NEVER_S,
@@ -101,6 +101,15 @@ class Field:
         self.region.client("ssm").delete_parameter(Name=f"/aerokeep/clusters/{cluster.name}")
         if found:
             ec2.terminate_instances(InstanceIds=[instance["InstanceId"] for instance in found])
+
+    def terminate(self, instance_id: str) -> None:
+        """Terminate an instance behind everybody's back, and wait until it is gone."""
+        self.region.client("ec2").terminate_instances(InstanceIds=[instance_id])
+        give_up = time.monotonic() + LONGEST_S
+        while self.region.ec2.instance(instance_id).state != "terminated":
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"{instance_id} was still there after {LONGEST_S:g} s")
+            time.sleep(POLL_S)
 
     # -- executions
 
