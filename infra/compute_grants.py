@@ -52,6 +52,7 @@ class ComputeGrants(StepGrants):
             [alarms],
         )
         self.describe("cloudwatch:DescribeAlarms", sid="FindAlarms")
+        self.put_metrics()  # what a new alarm is told before `health` has asked
         self.accept_wildcards("Alarms are named after nodes, which come and go; the prefix is the scope.", [alarms])
 
     def put_metrics(self) -> None:

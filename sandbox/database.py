@@ -173,6 +173,7 @@ def start_server(
 ) -> Server:
     """Write the conf (``change`` has the last word on its text), start the service on the node, and return at once."""
     server = Server(plane, instance_id, str(Path(layout.log_file).relative_to(plane.seen_as(instance_id))))
+    server.stop()  # what the boot has started has no conf, and may not have found that out yet
     server.log.parent.mkdir(parents=True, exist_ok=True)
     text = aerospike_conf(layout)
     _write_through(plane.etc_dir(instance_id) / "aerospike/aerospike.conf", change(text) if change else text)

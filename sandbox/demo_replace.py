@@ -2,14 +2,16 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.cluster import Build
-from sandbox.demo_estate import CLUSTER, DemoEstate, DemoFailedError, deployed, live_cluster, options_of, writing
+from sandbox.demo_estate import CLUSTER, PACE, DemoEstate, DemoFailedError, deployed, live_cluster, options_of, writing
 from sandbox.proof import Verdict, judge_live
 
 VICTIM = "A2"
+PACE_OF_MINUTES = 0.15
+"""The minutes of alarms and schedules last 9 s here: long enough for `health` to be asked in each."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     options = options_of("make demo-replace", __doc__, argv)
     began = time.monotonic()
     try:
-        with deployed(options.mode) as estate:
+        pace = replace(PACE, alarm_scale=PACE_OF_MINUTES, schedule_scale=PACE_OF_MINUTES)
+        with deployed(options.mode, pace=pace) as estate:
             done = _play(estate, rate=options.rate, load_s=options.load_s)
     except DemoFailedError as error:
         print(f"demo-replace: {error}", flush=True)

@@ -194,6 +194,7 @@ def the_survey(number: int, *, calls_itself: str = "", **asd: Any) -> Survey:  #
             volume_id=volume_id(number, device),
             mount_point=None,
             size_bytes=1 << 30,
+            header=a_header(number, position),
         )
         for position, device in enumerate(DEVICES)
     )

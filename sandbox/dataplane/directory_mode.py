@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox.dataplane import network, node_programs
 from sandbox.dataplane.clock import ClockWorks, path_of
-from sandbox.dataplane.copying import copy_file, copy_tree
 from sandbox.dataplane.directory_node import DirectoryNode
+from sandbox.dataplane.directory_volumes import VolumeFolders
 from sandbox.dataplane.names import ROOT_DEVICE, instance_store_links, next_kernel_name, volume_links
 from sandbox.dataplane.plane import TRUE_CLOCK, DataPlaneError, NodeClock, check_size
 from sandbox.dataplane.processes import paused
@@ -46,8 +46,7 @@ class DirectoryPlane(node_programs.NodeServices):
         self.shared = self.workdir / "shared"
         self._lock = threading.RLock()
         self._nodes: dict[str, DirectoryNode] = {}
-        self._homes: dict[str, str | None] = {}
-        self._snapshots: set[str] = set()
+        self._volumes = VolumeFolders(self.workdir)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._closed = False
         self._reserved: socket.socket | None = None
@@ -57,8 +56,9 @@ class DirectoryPlane(node_programs.NodeServices):
 
     def start(self) -> None:
         """Make the folders."""
-        for name in ("shared", "nodes", "volumes", "snapshots"):
+        for name in ("shared", "nodes"):
             (self.workdir / name).mkdir()
+        self._volumes.start()
         self._clocks = ClockWorks(self.shared)
         self._reserved, self.network = network.reserve_loopback()
 
@@ -104,10 +104,10 @@ class DirectoryPlane(node_programs.NodeServices):
         with self._lock:
             node = self._node(instance_id)
             node.end()
-            for volume_id in [volume_id for volume_id, home in self._homes.items() if home == instance_id]:
+            for volume_id in [volume_id for volume_id, home in self._volumes.homes.items() if home == instance_id]:
                 if volume_id == node.root_volume:
-                    node.volume_tree.rename(self._volume(volume_id) / "tree")
-                self._homes[volume_id] = None
+                    node.volume_tree.rename(self._volumes.volume(volume_id) / "tree")
+                self._volumes.homes[volume_id] = None
             shutil.rmtree(node.folder)
             self._clocks.forget(instance_id)
             del self._nodes[instance_id]
@@ -180,53 +180,29 @@ class DirectoryPlane(node_programs.NodeServices):
         self._processes = [other for other in self._processes if other.returncode is None] + [process]
         return process
 
-    # -- volumes: volumes/<id>/image is what a raw device holds, volumes/<id>/tree what a root volume holds ------
-
-    def _volume(self, volume_id: str) -> Path:
-        if volume_id not in self._homes:
-            raise DataPlaneError(f"no_volume: {volume_id}")
-        return self.workdir / "volumes" / volume_id
+    # -- volumes -----------------------------------------------------------------------------------------------
 
     def create_volume(self, volume_id: str, *, size_bytes: int, snapshot_id: str | None = None) -> None:
         """Make a volume."""
         with self._lock:
-            if volume_id in self._homes:
-                raise DataPlaneError(f"volume_exists: {volume_id}")
-            check_size(size_bytes)
-            folder = self.workdir / "volumes" / volume_id
-            source = self._snapshot(snapshot_id) if snapshot_id else None
-            if source is not None and size_bytes < (source / "image").stat().st_size:
-                raise DataPlaneError(f"too_small: {volume_id}: {size_bytes} bytes hold no copy of {snapshot_id}")
-            if source is not None:
-                copy_tree(source, folder)
-            else:
-                folder.mkdir()
-            with (folder / "image").open("ab") as image:
-                image.truncate(size_bytes)
-            self._homes[volume_id] = None
+            self._volumes.create(volume_id, size_bytes=size_bytes, snapshot_id=snapshot_id)
 
     def delete_volume(self, volume_id: str) -> None:
         """Delete a detached volume."""
         with self._lock:
-            folder = self._volume(volume_id)
-            if home := self._homes[volume_id]:
-                raise DataPlaneError(f"volume_in_use: {volume_id} is attached to {home}")
-            shutil.rmtree(folder)
-            del self._homes[volume_id]
+            self._volumes.delete(volume_id)
 
     def attach(self, volume_id: str, instance_id: str, *, device: str, root: bool = False) -> str:
         """Attach a volume: its file gets a second name among the node's devices."""
         with self._lock:
-            node, folder = self._node(instance_id), self._volume(volume_id)
-            if home := self._homes[volume_id]:
-                raise DataPlaneError(f"volume_in_use: {volume_id} is attached to {home}")
+            node, folder = self._node(instance_id), self._volumes.detached(volume_id)
             if device in node.kernel_names:
                 raise DataPlaneError(f"device_in_use: {device} on {instance_id}")
             if root and node.root_volume:
                 raise DataPlaneError(f"device_in_use: {instance_id} has the root volume {node.root_volume}")
             kernel_name = ROOT_DEVICE if root else next_kernel_name(set(node.devices))
             node.plug(kernel_name, folder / "image", volume_links(volume_id, device))
-            node.kernel_names[device], self._homes[volume_id] = kernel_name, instance_id
+            node.kernel_names[device], self._volumes.homes[volume_id] = kernel_name, instance_id
             if root:
                 node.take_root(volume_id, folder / "tree")
             return f"/dev/{kernel_name}"
@@ -245,67 +221,48 @@ class DirectoryPlane(node_programs.NodeServices):
     def detach(self, volume_id: str) -> None:
         """Detach a volume."""
         with self._lock:
-            self._volume(volume_id)
-            home = self._homes[volume_id]
+            image = self._volumes.volume(volume_id) / "image"
+            home = self._volumes.homes[volume_id]
             if home is None:
                 return
             node = self._node(home)
             if volume_id == node.root_volume:
                 raise DataPlaneError(f"root_in_use: {volume_id} is the root of {home}: remove the node")
-            image = self._volume(volume_id) / "image"
             node.unplug(next(name for name, path in node.devices.items() if path == image))
-            self._homes[volume_id] = None
+            self._volumes.homes[volume_id] = None
 
     def cut(self, instance_id: str, members: Mapping[str, str]) -> None:
         """Snapshot the node's volumes while all of its processes stand still."""
         with self._lock:
             node = self._node(instance_id)
-            if foreign := [volume_id for volume_id in members if self._homes.get(volume_id) != instance_id]:
+            if foreign := [volume_id for volume_id in members if self._volumes.homes.get(volume_id) != instance_id]:
                 raise DataPlaneError(f"not_attached: {foreign} are no volumes of {instance_id}")
-            if known := self._snapshots & set(members.values()):
-                raise DataPlaneError(f"snapshot_exists: {sorted(known)}")
+            self._volumes.check_new(*members.values())
             with paused(node.marks, timeout_s=_PAUSE_TIMEOUT_S):
                 for volume_id, snapshot_id in members.items():
-                    self._copy(volume_id, snapshot_id)
+                    tree = node.volume_tree if node.root_volume == volume_id else None
+                    self._volumes.copy(volume_id, snapshot_id, tree=tree)
 
     def cut_volume(self, volume_id: str, snapshot_id: str) -> None:
         """Snapshot one volume."""
         with self._lock:
-            self._volume(volume_id)
-            if home := self._homes[volume_id]:
+            self._volumes.volume(volume_id)
+            if home := self._volumes.homes[volume_id]:
                 self.cut(home, {volume_id: snapshot_id})
-            elif snapshot_id in self._snapshots:
-                raise DataPlaneError(f"snapshot_exists: {snapshot_id}")
             else:
-                self._copy(volume_id, snapshot_id)
-
-    def _copy(self, volume_id: str, snapshot_id: str) -> None:
-        folder = self.workdir / "snapshots" / snapshot_id
-        folder.mkdir()
-        copy_file(self._volume(volume_id) / "image", folder / "image")
-        node = self._nodes.get(self._homes[volume_id] or "")
-        in_use = node is not None and node.root_volume == volume_id
-        tree = node.volume_tree if node is not None and in_use else self._volume(volume_id) / "tree"
-        if tree.exists():
-            copy_tree(tree, folder / "tree")
-        self._snapshots.add(snapshot_id)
-
-    def _snapshot(self, snapshot_id: str) -> Path:
-        if snapshot_id not in self._snapshots:
-            raise DataPlaneError(f"no_snapshot: {snapshot_id}")
-        return self.workdir / "snapshots" / snapshot_id
+                self._volumes.check_new(snapshot_id)
+                self._volumes.copy(volume_id, snapshot_id, tree=None)
 
     def read_snapshot(self, snapshot_id: str, *, offset: int, length: int) -> bytes:
         """Read bytes of a snapshot (of a root volume: zeroes, as its content is a tree)."""
-        with (self._snapshot(snapshot_id) / "image").open("rb") as image:
+        with (self._volumes.snapshot(snapshot_id) / "image").open("rb") as image:
             image.seek(offset)
             return image.read(length)
 
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Delete a snapshot."""
         with self._lock:
-            shutil.rmtree(self._snapshot(snapshot_id))
-            self._snapshots.discard(snapshot_id)
+            self._volumes.delete_snapshot(snapshot_id)
 
     def device_path(self, instance_id: str, device: str) -> str:
         """Give the path of the file that stands for a device."""

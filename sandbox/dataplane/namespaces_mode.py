@@ -1,10 +1,10 @@
 """Data plane of namespaces, loop devices and reflinks: filesystems freeze and volumes are cut as on EC2."""
 
-import contextlib
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -141,8 +141,8 @@ class NamespacesPlane(node_programs.NodeServices):
 
     def _environment(self, instance_id: str, over: Mapping[str, str]) -> dict[str, str]:
         """What every process of a node gets: its tree, its marks, its clock and its own programs."""
-        marks = {"AEROKEEP_ROOT": "/", MARK: self._run.prefix, NODE_MARK: instance_id}
-        return marks | self._clocks.environment(instance_id, path_of(over))
+        own = {"AEROKEEP_ROOT": "/", MARK: self._run.prefix, NODE_MARK: instance_id}
+        return own | self._clocks.environment(instance_id, path_of(over))
 
     def _node(self, instance_id: str) -> Node:
         try:
@@ -171,11 +171,9 @@ class NamespacesPlane(node_programs.NodeServices):
         """Give the machine's path to the node's /etc."""
         return self._running(instance_id).root / "etc"
 
-    @contextlib.contextmanager
-    def client_network(self) -> Iterator[None]:
+    def client_network(self) -> AbstractContextManager[None]:
         """Let this thread make its sockets in the hub's network meanwhile."""
-        with network_namespace(self._ground.pid):
-            yield
+        return network_namespace(self._ground.pid)
 
     def spawn(
         self,

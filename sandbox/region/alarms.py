@@ -101,7 +101,9 @@ class Alarms:
             for number in range(int(alarm.evaluation_periods))
         ]
         points = [_statistic(alarm.statistic, data) for data in windows]
-        age_s = now - _seconds(alarm.configuration_updated_timestamp)
+        age_s = now - getattr(
+            alarm, "begun_at", now
+        )  # one that is put again does not forget how long nothing was heard
         rule = Rule(
             comparison=alarm.comparison_operator,
             threshold=float(alarm.threshold),

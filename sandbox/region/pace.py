@@ -25,6 +25,8 @@ class Pace:
     """Wait states and retry intervals of state machines are multiplied by this; timeouts stay real."""
     volume_creating_s: float = 0.02
     """From CreateVolume until a volume is ``available``."""
+    volume_deleting_s: float = 0.0
+    """From DeleteVolume until a volume is gone; at once by default, since tests of restores clean up and go on."""
     attach_s: float = 0.02
     """From AttachVolume until ``attached``."""
     detach_s: float = 0.02

@@ -102,14 +102,11 @@ class Field:
         if found:
             ec2.terminate_instances(InstanceIds=[instance["InstanceId"] for instance in found])
 
-    def terminate(self, instance_id: str) -> None:
-        """Terminate an instance behind everybody's back, and wait until it is gone."""
-        self.region.client("ec2").terminate_instances(InstanceIds=[instance_id])
-        give_up = time.monotonic() + LONGEST_S
-        while self.region.ec2.instance(instance_id).state != "terminated":
-            if time.monotonic() > give_up:
-                raise TimeoutError(f"{instance_id} was still there after {LONGEST_S:g} s")
-            time.sleep(POLL_S)
+    def clear_member(self, cluster: LightCluster, number: int) -> None:
+        """Terminate one instance of a cluster and wait for its end; its volumes go as they would."""
+        ec2, instance_id = self.region.client("ec2"), cluster.members[number].instance_id
+        ec2.terminate_instances(InstanceIds=[instance_id])
+        ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance_id], WaiterConfig={"Delay": 1})
 
     # -- executions
 

@@ -148,13 +148,13 @@ class Restore:
         cluster.write(f"{name}/then")
         backup = done(field.run("backup", f"{name}-backup", {"cluster": name, **CRASH}))
         cluster.write(f"{name}/now")
-        lost = cluster.members[2:] if row.state == "RelaunchNodes" else ()
-        for member in lost:
-            field.terminate(member.instance_id)
+        lost = {cluster.members[2].node_id} if row.state == "RelaunchNodes" else set()
+        if lost:
+            field.clear_member(cluster, 2)
         request = {"cluster": name, "point": backup.output["point"], "accept_label": "crash"}
         shown = done(field.run("restore", f"{name}-dry", {**request, "dry_run": True}))
         request["plan"] = shown.output["plan"]
-        return Prepared(cluster, request, (backup, shown), frozenset(member.node_id for member in lost))
+        return Prepared(cluster, request, (backup, shown), frozenset(lost))
 
     def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:  # noqa: ARG002  # the protocol's
         """All of it on one of the two timelines; whoever was lost is back only with the new one."""

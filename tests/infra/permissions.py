@@ -70,6 +70,7 @@ PROTECT_NODES = (
 )
 BACKUP["ProtectNodes"] = PROTECT_NODES | GET | BULK
 WATCH = {
+    "cloudwatch:PutMetricData *",
     "cloudwatch:DescribeAlarms *",
     "cloudwatch:PutMetricAlarm alarm:aerokeep-*",
     "cloudwatch:DeleteAlarms alarm:aerokeep-*",

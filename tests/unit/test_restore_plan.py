@@ -8,6 +8,7 @@ from aerokeep.model.consistency import Consistency, Label
 from aerokeep.model.instance import AttachedVolume
 from aerokeep.model.recovery_point import Manifest, NodeCut, Snapshot, SnapshotState
 from aerokeep.model.restore import RestorePlan
+from aerokeep.model.survey import Header
 from aerokeep.rules.restore_plan import Estate, RestoreVerdict, judge_restore, plan_hash
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,6 +169,28 @@ def a_foreign_volume() -> Estate:
     attached["vol-foreign"] = AttachedVolume(volume_id="vol-foreign", device="/dev/sdg", size_gib=1, encrypted=False)
     estate = an_estate_of(2, volumes=attached)
     return estate.model_copy(update={"volumes": {**estate.volumes, "vol-foreign": a_volume("vol-foreign")}})
+
+
+def a_volume_in_its_place(header: Header | None) -> Estate:
+    """The conf's path leads to another volume than at the backup."""
+    estate = a_foreign_volume()
+    survey = estate.surveys["i-2"]
+    first, *others = survey.namespaces[0].paths
+    moved = first.model_copy(update={"volume_id": "vol-foreign", "header": header})
+    namespace = survey.namespaces[0].model_copy(update={"paths": (moved, *others)})
+    return estate.model_copy(
+        update={"surveys": {**estate.surveys, "i-2": survey.model_copy(update={"namespaces": (namespace,)})}}
+    )
+
+
+def test_a_volume_to_which_the_operator_moved_the_data_is_the_nodes() -> None:
+    plan = planned(judge(estate=a_volume_in_its_place(a_header(2, 0))))
+    assert plan.nodes[1].volumes[0].old_volume_id == "vol-foreign"
+
+
+def test_a_volume_that_holds_something_else_is_not() -> None:
+    assert codes(judge(estate=a_volume_in_its_place(None))) == {"foreign_volume"}
+    assert codes(judge(estate=a_volume_in_its_place(a_header(2, 0, namespace="other")))) == {"foreign_volume"}
 
 
 def a_bigger_main_device() -> Estate:

@@ -1,15 +1,18 @@
 """Which alarms watch a node, and whose an alarm is."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aerokeep.model.alarm import Alarm
 from aerokeep.model.inventory import NodeInventory
+from aerokeep.model.metric import Datum
 from aerokeep.model.wire import Wire
 
 STATUS_CHECK, ASD_SILENT = "status-check", "asd-silent"
 ANSWERS = "AsdAnswers"
 """The metric of ``health``: 1 where the node's server answers, or its peers have it in the cluster; else 0."""
+PERIOD_S = 60
+SILENT_PERIODS = 3
 _NAME = re.compile(
     rf"aerokeep-(?P<cluster>[a-z][a-z0-9-]{{0,39}})-node-(?P<node>[0-9A-F]+)-({STATUS_CHECK}|{ASD_SILENT})"
 )
@@ -52,7 +55,7 @@ def wanted_alarms(cluster: str, nodes: Iterable[NodeInventory]) -> dict[str, Ala
                 statistic="Maximum",
                 comparison="GreaterThanOrEqualToThreshold",
                 threshold=1,
-                period_s=60,
+                period_s=PERIOD_S,
                 periods=2,
                 missing="breaching",
             ),
@@ -65,9 +68,25 @@ def wanted_alarms(cluster: str, nodes: Iterable[NodeInventory]) -> dict[str, Ala
                 statistic="Minimum",
                 comparison="LessThanThreshold",
                 threshold=1,
-                period_s=60,
-                periods=3,
+                period_s=PERIOD_S,
+                periods=SILENT_PERIODS,
                 missing="breaching",
             ),
         ]
     return {alarm.name: alarm for alarm in alarms}
+
+
+def first_words(cluster: str, nodes: Iterable[NodeInventory], alarm_names: Collection[str]) -> list[Datum]:
+    """What the metric of nodes that answer is to say before their alarms of silence are made.
+
+    Args:
+        cluster: its name.
+        nodes: those that answer.
+        alarm_names: the alarms that are about to be made.
+
+    """
+    return [
+        Datum(name=ANSWERS, value=1, dimensions=alarm.dimensions)
+        for name, alarm in sorted(wanted_alarms(cluster, nodes).items())
+        if alarm.metric == ANSWERS and name in alarm_names
+    ]

@@ -128,14 +128,20 @@ def _foreign_refusals(
     at = target.volume_at(saved.device)
     if at is None or at == saved.volume_id:
         return
-    used_by = {ns.name for ns in survey.namespaces for path in ns.saved_paths if path.volume_id == at}
+    # The conf's word for it is not enough: what the volume holds must be that namespace's.
+    used_by = {
+        ns.name
+        for ns in survey.namespaces
+        for path in ns.saved_paths
+        if path.volume_id == at and path.header is not None and path.header.namespace == ns.name
+    }
     tagged = volumes[at].tags.get("aerokeep:cluster") if at in volumes else None
     if tagged == cluster or (used_by and used_by <= set(saved.namespaces) and tagged is None):
         return
     yield Refusal(
         code="foreign_volume",
         detail=f"{saved.device} of {target.where} holds {at}, which is not the node's "
-        f"({'used by ' + ', '.join(sorted(used_by)) if used_by else 'no namespace of the point uses it'}): "
+        f"({'it holds ' + ', '.join(sorted(used_by)) if used_by else 'it holds no namespace of the point'}): "
         "move it to another device name",
     )
 

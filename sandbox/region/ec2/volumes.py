@@ -1,5 +1,6 @@
 """EBS volumes as AWS shows them: states of volumes and attachments, and what each state forbids."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.dataplane.plane import DataPlaneError
@@ -20,7 +21,7 @@ class Volumes:
         self._own: dict[str, str] = {}
 
     def status(self, volume: Moto) -> str:
-        """``creating``, ``available``, ``in-use`` or ``error``."""
+        """``creating``, ``available``, ``in-use``, ``deleting`` or ``error``."""
         return self._own.get(volume.id) or ("in-use" if volume.attachment else "available")
 
     def created(self, volume: Moto) -> None:
@@ -156,8 +157,19 @@ class Volumes:
         if status == "in-use":
             message = f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}"
             raise ApiError("VolumeInUse", message)
-        if status == "creating":
-            raise ApiError("IncorrectState", f"Volume '{volume.id}' is in the 'creating' state.")
+        if status in ("creating", "deleting"):
+            raise ApiError("IncorrectState", f"Volume '{volume.id}' is in the '{status}' state.")
+
+    def deleting(self, volume: Moto, end: Callable[[], object]) -> None:
+        """Begin to delete; `end` takes it out of moto's books."""
+        self._own[volume.id] = "deleting"
+        delay_s = self._compute.pace.volume_deleting_s
+        self._compute.clockwork.after(delay_s, lambda: self._gone(volume.id, end), resource=volume.id, state="deleting")
+
+    def _gone(self, volume_id: str, end: Callable[[], object]) -> None:
+        with self._compute.lock:
+            end()
+            self.deleted(volume_id)
 
     def deleted(self, volume_id: str) -> None:
         """Forget it, here and in the plane."""

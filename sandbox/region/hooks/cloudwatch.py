@@ -1,5 +1,6 @@
 """CloudWatch: alarms keep their state when they are put again, and changes of it are told."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from sandbox.region.hooks.hook import Hook
@@ -17,6 +18,7 @@ def _put(_region: "Region", old: Moto) -> Moto:
         before = dict(self.alarms)
         alarm = old(self, *args, **kwargs)
         former = before.get(alarm.name)
+        alarm.begun_at = getattr(former, "begun_at", time.time())
         if former is None:
             alarm.state_value = "INSUFFICIENT_DATA"
         else:

@@ -17,6 +17,8 @@ VOLUME_PARAMETERS = (
     "self", "size", "zone_name", "snapshot_id", "encrypted", "kms_key_id", "volume_type", "iops", "throughput",
     "multi_attach_enabled",
 )  # fmt: skip
+GP3_THROUGHPUT = 125
+"""MiB/s that a gp3 volume has unless it was made with more."""
 Moto = Any
 
 
@@ -28,6 +30,8 @@ def _create(region: "Region", old: Moto) -> Moto:
         volume = old(self, *args, **kwargs)
         if snapshot_id and volume.encrypted and not kwargs.get("kms_key_id"):
             volume.kms_key_id = self.get_snapshot(snapshot_id).kms_key_id
+        if volume.volume_type == "gp3":
+            volume.throughput = volume.throughput or GP3_THROUGHPUT
         blank = snapshot_id is None or not region.snapshots.holds(snapshot_id)
         region.mirror.create_volume(volume.id, size_gib=int(volume.size), snapshot_id=None if blank else snapshot_id)
         return volume
@@ -74,9 +78,9 @@ def _create_response(region: "Region", old: Moto) -> Moto:
 def _delete(region: "Region", old: Moto) -> Moto:
     def delete_volume(self: Moto, volume_id: str) -> Moto:
         with region.ec2.lock, refusing():
-            region.ec2.volumes.check_delete(self.get_volume(volume_id))
-            volume = old(self, volume_id)
-            region.ec2.volumes.deleted(volume_id)
+            volume = self.get_volume(volume_id)
+            region.ec2.volumes.check_delete(volume)
+            region.ec2.volumes.deleting(volume, lambda: old(self, volume_id))
         return volume
 
     return delete_volume
@@ -141,7 +145,7 @@ def _filter_value(_region: "Region", old: Moto) -> Moto:
 HOOKS = (
     Hook(
         f"{EBS}EBSBackend.create_volume",
-        "moto's volumes hold no data, and one can be made of a pending or larger snapshot.",
+        "moto's volumes hold no data, gp3 has no throughput, and one can be made of a pending or larger snapshot.",
         _create,
         VOLUME_PARAMETERS,
     ),
@@ -153,7 +157,7 @@ HOOKS = (
     ),
     Hook(
         f"{EBS}EBSBackend.delete_volume",
-        "moto's volumes hold no data, and can be deleted before they are there.",
+        "moto's volumes hold no data, are gone at once, and can be deleted before they are there.",
         _delete,
         ("self", "volume_id"),
     ),

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from sandbox.region import Region, hooks
+from sandbox.region import Pace, Region, hooks
 from sandbox.region.hooks.hook import Hook
 from tests.workflow.region import hook_needs_instances, hook_needs_storage
 from tests.workflow.region.folder_plane import FolderPlane
@@ -28,6 +28,12 @@ KEPT = {"Resources": {"G": {"Type": "AWS::Scheduler::ScheduleGroup", "Properties
 Right = Callable[[Region], bool]
 PASS = {"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
 FAIL = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E"}}}
+
+
+@pytest.fixture
+def pace() -> Pace:
+    """What passes lasts long enough to be seen on a busy machine too."""
+    return Pace(wait_scale=0.01, stopping_s=0.2, volume_creating_s=0.2, attach_s=0.2, detach_s=0.2)
 
 
 @pytest.mark.parametrize("hook", hooks.HOOKS, ids=lambda hook: str(hook.target))

@@ -75,6 +75,76 @@ def test_an_alarm_that_is_put_again_keeps_its_state(region: Region) -> None:
     assert _state(region, "status") == "OK"
 
 
+def test_silence_goes_on_to_count_when_an_alarm_is_put_again(region: Region) -> None:
+    alarm = {
+        "AlarmName": "silent",
+        "Namespace": "Aerokeep",
+        "MetricName": "asd_up",
+        "Dimensions": [{"Name": "node", "Value": "A1"}],
+        "Statistic": "Minimum",
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "DatapointsToAlarm": 3,
+        "Threshold": 1,
+        "ComparisonOperator": "LessThanThreshold",
+        "TreatMissingData": "breaching",
+    }
+
+    def put() -> bool:
+        region.client("cloudwatch").put_metric_alarm(**alarm)
+        return _state(region, "silent") == "ALARM"
+
+    assert eventually(put)
+
+
+def test_an_alarm_of_ours_starts_the_machine_and_a_strangers_does_not(region: Region) -> None:
+    machine = a_machine(region, {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    pattern = {
+        "source": ["aws.cloudwatch"],
+        "detail-type": ["CloudWatch Alarm State Change"],
+        "detail": {
+            "alarmName": [{"prefix": "aerokeep-"}],
+            "state": {"value": ["ALARM"]},
+            "previousState": {"value": [{"anything-but": "ALARM"}]},
+        },
+    }
+    paths = {
+        "alarm": "$.detail.alarmName",
+        "instance": "$.detail.configuration.metrics[0].metricStat.metric.dimensions.InstanceId",
+    }
+    transformer = {"InputPathsMap": paths, "InputTemplate": '{"alarm": "<alarm>", "instance": "<instance>"}'}
+    events = region.client("events")
+    events.put_rule(Name="ours", EventPattern=json.dumps(pattern))
+    target = {"Id": "m", "Arn": machine, "RoleArn": "arn:aws:iam::111122223333:role/r"}
+    events.put_targets(Rule="ours", Targets=[{**target, "InputTransformer": transformer}])
+    for name in ("aerokeep-demo-a1-status", "someone-elses"):
+        _status_alarm(region, "i-0123456789abcdef0", AlarmName=name, Period=6000)
+        for value in ("OK", "ALARM", "ALARM"):
+            region.client("cloudwatch").set_alarm_state(AlarmName=name, StateValue=value, StateReason="a drill")
+    region.bus.drain()
+    states = region.client("stepfunctions")
+    (execution,) = states.list_executions(stateMachineArn=machine)["executions"]
+    given = json.loads(states.describe_execution(executionArn=execution["executionArn"])["input"])
+    assert given == {"alarm": "aerokeep-demo-a1-status", "instance": "i-0123456789abcdef0"}
+
+
+def test_alarms_are_found_by_prefix_put_twice_and_deleted(region: Region) -> None:
+    cloudwatch = region.client("cloudwatch")
+    for name in ("aerokeep-a", "aerokeep-a", "aerokeep-b", "other"):
+        tags = [{"Key": "aerokeep:cluster", "Value": "demo"}]
+        _status_alarm(region, "i-0123456789abcdef0", AlarmName=name, TreatMissingData="breaching", Tags=tags)
+
+    def found() -> list[dict[str, Any]]:
+        pages = cloudwatch.get_paginator("describe_alarms")
+        wanted = {"AlarmNamePrefix": "aerokeep-", "AlarmTypes": ["MetricAlarm"]}
+        return [alarm for page in pages.paginate(**wanted) for alarm in page["MetricAlarms"]]
+
+    assert [alarm["AlarmName"] for alarm in found()] == ["aerokeep-a", "aerokeep-b"]
+    assert {alarm["TreatMissingData"] for alarm in found()} == {"breaching"}
+    cloudwatch.delete_alarms(AlarmNames=["aerokeep-a", "aerokeep-never-was"])
+    assert [alarm["AlarmName"] for alarm in found()] == ["aerokeep-b"]
+
+
 def test_silence_breaches_when_the_alarm_says_so_and_a_heartbeat_heals_it(region: Region) -> None:
     cloudwatch = region.client("cloudwatch")
     dimensions = [{"Name": "node", "Value": "A1"}]

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
 from sandbox.region import Region
 from sandbox.region.bus import transformed
 from tests.workflow.region.shapes import a_machine, finished
@@ -36,6 +39,39 @@ def test_a_failed_execution_reaches_the_topic_and_a_passed_one_does_not(region: 
     assert messages[0]["detail"]["input"] == '{"cluster": "demo"}'
     assert region.topic_messages(other) == []
     assert region.bus.failures == []
+
+
+@pytest.mark.parametrize("end", ["ABORTED", "TIMED_OUT"])
+def test_an_execution_that_does_not_end_by_itself_is_told_too(region: Region, end: str) -> None:
+    waiting = {"Type": "Wait", "Seconds": 6000, "End": True}
+    timeout = {"TimeoutSeconds": 1} if end == "TIMED_OUT" else {}
+    machine = a_machine(region, {"StartAt": "W", "States": {"W": waiting}, **timeout})
+    other = a_machine(region, PASSING, name="other")
+    topic = _rule(region, "told", machine)
+    states = region.client("stepfunctions")
+    arn = states.start_execution(stateMachineArn=machine, input='{"cluster": "demo"}')["executionArn"]
+    finished(region, other, {})
+    if end == "ABORTED":
+        states.stop_execution(executionArn=arn, error="Operator", cause="enough")
+        states.stop_execution(executionArn=arn, error="Operator", cause="again")
+    for _ in region.follow(arn):
+        pass
+    details = [json.loads(text)["detail"] for text in region.topic_messages(topic)]
+    assert [(detail["executionArn"], detail["status"]) for detail in details] == [(arn, end)]
+    assert details[0]["input"] == '{"cluster": "demo"}'
+    assert details[0]["stopDate"] is not None
+    ended = states.list_executions(stateMachineArn=machine, statusFilter=end)["executions"]
+    assert [execution["executionArn"] for execution in ended] == [arn]
+    assert states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"] == []
+
+
+@pytest.mark.parametrize("action", ["describe_execution", "stop_execution"])
+def test_an_execution_that_never_was_is_refused(region: Region, action: str) -> None:
+    machine = a_machine(region, PASSING)
+    arn = machine.replace(":stateMachine:", ":execution:") + ":nobody"
+    with pytest.raises(ClientError) as caught:
+        getattr(region.client("stepfunctions"), action)(executionArn=arn)
+    assert caught.value.response["Error"]["Code"] == "ExecutionDoesNotExist"
 
 
 def test_a_transformer_writes_the_message(region: Region) -> None:

@@ -181,6 +181,60 @@ def test_what_a_relaunch_needs_can_be_read(region: Region, node: Node) -> None:
     assert told["UserData"] == {}
 
 
+def test_launch_template_data_name_the_interface_with_what_only_a_new_one_may_have(region: Region, node: Node) -> None:
+    data = ec2(region).get_launch_template_data(InstanceId=node.instance_id)["LaunchTemplateData"]
+    (interface,) = data["NetworkInterfaces"]
+    assert (interface["NetworkInterfaceId"], interface["DeviceIndex"]) == (primary_eni(region, node), 0)
+    assert interface["PrivateIpAddress"] == node.private_ip
+    assert interface["PrivateIpAddresses"] == [{"Primary": True, "PrivateIpAddress": node.private_ip}]
+    assert {block["DeviceName"] for block in data["BlockDeviceMappings"]} == {"/dev/sda1", *node.volumes}
+    assert data["MetadataOptions"]["State"] == "applied"
+    request = {"ImageId": data["ImageId"], "InstanceType": "m5.large", "MinCount": 1, "MaxCount": 1}
+    refused(region, "InvalidNetworkInterface.InUse", "run_instances", **request, NetworkInterfaces=[interface])
+
+
+def test_delete_on_termination_is_changed_by_device_and_read_back_everywhere(region: Region, node: Node) -> None:
+    def read() -> list[bool]:
+        mappings = {m["DeviceName"]: m["Ebs"] for m in instance(region, node.instance_id)["BlockDeviceMappings"]}
+        told = ec2(region).describe_instance_attribute(InstanceId=node.instance_id, Attribute="blockDeviceMapping")
+        attribute = {m["DeviceName"]: m["Ebs"] for m in told["BlockDeviceMappings"]}
+        of_volume = volume(region, node.root_volume_id)["Attachments"][0]
+        return [one["DeleteOnTermination"] for one in (mappings["/dev/sda1"], attribute["/dev/sda1"], of_volume)]
+
+    assert read() == [True] * 3
+    mapping = [{"DeviceName": "/dev/sda1", "Ebs": {"DeleteOnTermination": False}}]
+    for _ in range(2):
+        ec2(region).modify_instance_attribute(InstanceId=node.instance_id, BlockDeviceMappings=mapping)
+        assert read() == [False] * 3
+
+
+def test_tags_come_and_go_on_volumes_instances_and_interfaces(region: Region, node: Node) -> None:
+    resources = [node.root_volume_id, node.instance_id, primary_eni(region, node)]
+    ours = [{"Key": "aerokeep:run", "Value": "r1"}, {"Key": "aerokeep:superseded", "Value": "r1"}]
+    ec2(region).create_tags(Resources=resources, Tags=ours)
+    ec2(region).create_tags(Resources=resources, Tags=ours)
+    other = [{"Key": "aerokeep:run", "Value": "r2"}, {"Key": "never", "Value": "was"}]
+    ec2(region).delete_tags(Resources=resources, Tags=[*other, ours[1]])
+    found = ec2(region).describe_tags(Filters=[{"Name": "key", "Values": ["aerokeep:*", "never"]}])["Tags"]
+    assert {(tag["ResourceId"], tag["Key"], tag["Value"]) for tag in found} == {
+        (resource, "aerokeep:run", "r1") for resource in resources
+    }
+
+
+def test_a_terminated_instance_is_told_by_its_id_until_it_is_forgotten(region: Region, node: Node) -> None:
+    region.power_loss(node.instance_id)
+    ec2(region).stop_instances(InstanceIds=[node.instance_id], Force=True)
+    becomes(region, node.instance_id, "stopped")
+    ec2(region).stop_instances(InstanceIds=[node.instance_id], Force=True)
+    terminated(region, node.instance_id)
+    wanted = [{"Name": "instance-id", "Values": [node.instance_id, "i-0123456789abcdef0"]}]
+    (reservation,) = ec2(region).describe_instances(Filters=wanted)["Reservations"]
+    gone = reservation["Instances"][0]
+    assert gone["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
+    assert (gone["BlockDeviceMappings"], gone["NetworkInterfaces"], "PrivateIpAddress" in gone) == ([], [], False)
+    refused(region, "IncorrectInstanceState", "stop_instances", InstanceIds=[node.instance_id], Force=True)
+
+
 def test_instances_are_found_by_interface_address_and_volume(region: Region, node: Node) -> None:
     region.launch_node("two", "10.77.0.12")
     wanted = {

@@ -178,33 +178,48 @@ def primary_eni_of(found: dict[str, Any]) -> str:
     return str(found["NetworkInterfaces"][0]["NetworkInterfaceId"])
 
 
+def test_a_relaunch_is_what_it_was_asked_for(region: Region, node: Node) -> None:
+    region.launch_node("two", "10.77.0.12", profile="node-role")
+    profiles = region.client("iam").list_instance_profiles()["InstanceProfiles"]
+    text, token = "#cloud-config\n", "relaunch-1"
+    request = _launch(
+        region,
+        NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": _kept(region, node)}],
+        Placement={"AvailabilityZone": "eu-central-1a", "GroupName": "", "Tenancy": "default"},
+        IamInstanceProfile={"Arn": profiles[0]["Arn"]},
+        UserData=text,
+        MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2},
+        EbsOptimized=True,
+        Monitoring={"Enabled": True},
+        InstanceInitiatedShutdownBehavior="stop",
+        CapacityReservationSpecification={"CapacityReservationPreference": "open"},
+        MaintenanceOptions={"AutoRecovery": "default"},
+        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "aerokeep:node", "Value": "A1"}]}],
+        ClientToken=token,
+    )
+    launched = ec2(region).run_instances(**request)["Instances"][0]["InstanceId"]
+    assert ec2(region).run_instances(**request)["Instances"][0]["InstanceId"] == launched
+    again = {**request, "ClientToken": "relaunch-2"}
+    refused(region, "InvalidNetworkInterface.InUse", "run_instances", **again)
+    becomes(region, launched, "running")
+    found = instance(region, launched)
+    assert found["IamInstanceProfile"]["Arn"] == profiles[0]["Arn"]
+    assert (found["ClientToken"], found["Tags"]) == (token, [{"Key": "aerokeep:node", "Value": "A1"}])
+    assert (found["PrivateIpAddress"], found["Placement"]["AvailabilityZone"]) == ("10.77.0.11", "eu-central-1a")
+    assert found["MetadataOptions"]["HttpTokens"] == "required"
+    data = ec2(region).get_launch_template_data(InstanceId=launched)["LaunchTemplateData"]
+    assert base64.b64decode(data["UserData"]).decode() == text
+    assert data["IamInstanceProfile"] == {"Arn": profiles[0]["Arn"]}
+    assert data["TagSpecifications"] == [
+        {"ResourceType": "instance", "Tags": [{"Key": "aerokeep:node", "Value": "A1"}]}
+    ]
+
+
 def test_a_launch_that_the_plane_refuses_ends_terminated(region: Region, node: Node, plane: FolderPlane) -> None:
     plane.full = True
     instance_id = a_launch(region, SubnetId=subnet_id(region, node))["InstanceId"]
     becomes(region, instance_id, "terminated")
     assert instance(region, instance_id)["StateReason"]["Code"] == "Server.InternalError"
-
-
-def test_an_image_holds_the_root_volume_and_costs_a_reboot_unless_told(
-    region: Region, node: Node, plane: FolderPlane
-) -> None:
-    boots: list[str] = []
-    region.ec2.instances.at_boot.append(boots.append)
-    made = ec2(region).create_image(InstanceId=node.instance_id, Name="kept", NoReboot=True)["ImageId"]
-    assert boots == []
-    assert ec2(region).describe_images(ImageIds=[made])["Images"][0]["State"] == "pending"
-    refused(region, "InvalidAMIID.Unavailable", "run_instances", **_launch(region, ImageId=made))
-    assert eventually(lambda: ec2(region).describe_images(ImageIds=[made])["Images"][0]["State"] == "available")
-    mapping = ec2(region).describe_images(ImageIds=[made])["Images"][0]["BlockDeviceMappings"][0]
-    assert plane.cuts[-1] == (node.instance_id, {node.root_volume_id: mapping["Ebs"]["SnapshotId"]})
-    assert eventually(lambda: region.snapshots.state(mapping["Ebs"]["SnapshotId"]) == "completed")
-    launched = a_launch(region, ImageId=made, SubnetId=subnet_id(region, node))["InstanceId"]
-    becomes(region, launched, "running")
-    root = instance(region, launched)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
-    assert plane.volumes[root] == mapping["Ebs"]["SnapshotId"]
-    refused(region, "InvalidAMIName.Duplicate", "create_image", InstanceId=node.instance_id, Name="kept")
-    ec2(region).create_image(InstanceId=node.instance_id, Name="rebooted")
-    assert boots == [launched, node.instance_id]
 
 
 MIME = b"""MIME-Version: 1.0

@@ -37,6 +37,48 @@ class TestCreating:
         refused(region, "IncorrectState", "delete_volume", VolumeId=volume_id)
 
 
+class TestDeleting:
+    """Volumes that take long to go."""
+
+    @pytest.fixture
+    def pace(self) -> Pace:
+        return Pace(volume_deleting_s=0.3)
+
+    def test_a_volume_that_is_being_deleted_is_still_told_and_cannot_be_used(
+        self, region: Region, node: Node, plane: FolderPlane
+    ) -> None:
+        volume_id = a_volume(region)
+        ec2(region).delete_volume(VolumeId=volume_id)
+        assert volume(region, volume_id)["State"] == "deleting"
+        request = {"VolumeId": volume_id, "InstanceId": node.instance_id, "Device": "/dev/sdg"}
+        refused(region, "IncorrectState", "attach_volume", **request)
+        refused(region, "IncorrectState", "delete_volume", VolumeId=volume_id)
+        wanted = [{"Name": "volume-id", "Values": [volume_id]}]
+        assert eventually(lambda: ec2(region).describe_volumes(Filters=wanted)["Volumes"] == [])
+        assert volume_id not in plane.volumes
+        refused(region, "InvalidVolume.NotFound", "delete_volume", VolumeId=volume_id)
+
+
+def test_a_gp3_volume_has_the_throughput_that_comes_with_it(region: Region) -> None:
+    assert volume(region, a_volume(region, VolumeType="gp3"))["Throughput"] == 125
+    assert "Throughput" not in volume(region, a_volume(region, VolumeType="gp2"))
+
+
+@pytest.mark.parametrize("key", [None, "arn:aws:kms:eu-central-1:111122223333:key/1234"])
+def test_a_volume_from_an_encrypted_snapshot_has_its_key_unless_another_is_named(
+    region: Region, key: str | None
+) -> None:
+    source = a_volume(region, Encrypted=True)
+    snapshot_id = ec2(region).create_snapshot(VolumeId=source)["SnapshotId"]
+    region.snapshots.hold(snapshot_id, 0)
+    asked = {"SnapshotId": snapshot_id, **({"Encrypted": True, "KmsKeyId": key} if key else {})}
+    tags = [{"ResourceType": "volume", "Tags": [{"Key": "aerokeep:run", "Value": "r"}]}]
+    made = volume(region, a_volume(region, **asked, TagSpecifications=tags))
+    assert (made["SnapshotId"], made["Encrypted"]) == (snapshot_id, True)
+    assert made["KmsKeyId"] == (key or volume(region, source)["KmsKeyId"])
+    assert made["Tags"] == [{"Key": "aerokeep:run", "Value": "r"}]
+
+
 def test_a_token_makes_one_volume(region: Region) -> None:
     request = {"AvailabilityZone": ZONE, "Size": 8, "ClientToken": "t1"}
     first, second = (ec2(region).create_volume(**request)["VolumeId"] for _ in range(2))

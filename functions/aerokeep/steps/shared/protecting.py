@@ -11,6 +11,7 @@ from aerokeep.aws.alarms import Alarms
 from aerokeep.aws.interfaces import Interfaces
 from aerokeep.aws.launching import Images, Launches
 from aerokeep.aws.machines import Machines
+from aerokeep.aws.metrics import Measurements
 from aerokeep.aws.volumes import Volumes
 from aerokeep.model.errors import AerokeepError
 from aerokeep.model.files import VaultFile
@@ -19,7 +20,14 @@ from aerokeep.model.machine import GONE, Image, Machine
 from aerokeep.model.run import RunRef
 from aerokeep.model.survey import Survey
 from aerokeep.model.wire import Wire
-from aerokeep.rules.alarms import node_prefix, wanted_alarms, watched_by
+from aerokeep.rules.alarms import (
+    PERIOD_S,
+    SILENT_PERIODS,
+    first_words,
+    node_prefix,
+    wanted_alarms,
+    watched_by,
+)
 from aerokeep.rules.inventory import (
     BUILD_TAG,
     NODE_TAG,
@@ -56,9 +64,11 @@ class Protector:
         launches: Launches,
         images: Images,
         alarms: Alarms,
+        measurements: Measurements,
     ) -> None:
         self._machines, self._interfaces, self._volumes = machines, interfaces, volumes
-        self._launches, self._images, self._alarms = launches, images, alarms
+        self._launches, self._images = launches, images
+        self._alarms, self._measurements = alarms, measurements
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -70,6 +80,7 @@ class Protector:
             launches=Launches.from_environment(),
             images=Images.from_environment(),
             alarms=Alarms.from_environment(),
+            measurements=Measurements.from_environment(),
         )
 
     def look(
@@ -201,6 +212,12 @@ class Protector:
             if (watched := watched_by(name)) is not None and watched.cluster == inventory.cluster
         }
         changed = [alarm for name, alarm in sorted(wanted.items()) if existing.get(name) != alarm]
+        # Silence breaches: a new alarm would ring before `health` has said its first word of a node that just answered.
+        answering = [node for node in inventory.nodes if now - (node.seen_at or now) < ALARMS_OUTLIVE]
+        young = {alarm.name for alarm in changed} - existing.keys()
+        for age in range(SILENT_PERIODS if young else 0):
+            at = now - timedelta(seconds=age * PERIOD_S)
+            self._measurements.put(first_words(inventory.cluster, answering, young), at=at)
         for alarm in changed:
             self._alarms.put(alarm, tags={"aerokeep:cluster": inventory.cluster})
         gone = existing.keys() - wanted.keys()
