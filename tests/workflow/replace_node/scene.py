@@ -79,6 +79,12 @@ class Scene:
         instance: dict[str, Any] = found[0]["Instances"][0]
         return instance
 
+    def is_gone(self, instance_id: str) -> bool:
+        """It is terminated, or so for so long that EC2 does not show it any more."""
+        wanted = [{"Name": "instance-id", "Values": [instance_id]}]
+        found = self.region.client("ec2").describe_instances(Filters=wanted)["Reservations"]
+        return all(i["State"]["Name"] == "terminated" for r in found for i in r["Instances"])
+
     def volumes_of(self, member: Member) -> dict[str, str]:
         """Device → volume id, data volumes alone."""
         mappings = self.instance(member.instance_id)["BlockDeviceMappings"]
