@@ -160,6 +160,7 @@ FILTERS: dict[str, Callable[[Moto], list[Any]]] = {
     "iam-instance-profile.arn": lambda instance: [(instance.iam_instance_profile or {}).get("Arn")],
 }
 
+
 def _own_tags(_region: "Region", _old: Moto) -> Moto:
     def get_tags(self: Moto) -> list[dict[str, str]]:
         # Copied whole: other threads tag meanwhile.
