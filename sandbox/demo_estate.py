@@ -25,7 +25,7 @@ CDK_OUT = Path("cdk.out")
 MACHINES = Path("statemachines")
 OURS = [{"Name": "tag-key", "Values": ["aerokeep:run"]}]
 CLUSTER = "demo"
-WRITE_STOP = {"lead_s": 8, "lease_s": 8, "budget_s": 6}
+WRITE_STOP = {"lead_s": 12, "lease_s": 8, "budget_s": 6}
 """The demo's own settings: a minute's lead would only make it longer."""
 PACE = Pace(
     snapshot_pending_s=9.0,

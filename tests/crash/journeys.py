@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sandbox.light.launch import LightCluster
-from tests.crash.field import GUARDIAN, Execution, Field
+from tests.crash.field import Execution, Field
 from tests.crash.invariants import Breach, Fate, tags_of
 from tests.crash.rows import How, Provocation, Row
 
@@ -21,6 +21,8 @@ class Prepared:
     request: Mapping[str, Any]
     made: tuple[Execution, ...] = ()
     """Executions that prepared it."""
+    lost: frozenset[str] = frozenset()
+    """Node-ids that do not run any more when the journey begins."""
 
 
 class Journey(Protocol):
@@ -41,18 +43,23 @@ class Journey(Protocol):
     def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
         """What is wrong with the journey's second run."""
 
-    def expected(self, field: Field, row: Row) -> Mapping[str, str]:
-        """Codes of breaches that are known to happen in a row → why."""
+    def undone(self, field: Field, prepared: Prepared, again: Execution) -> bool:
+        """The second run has brought everything back, as the first one had begun to: one more is due."""
+
+    def known(self, row: Row) -> Mapping[str, str]:
+        """Codes of breaches that are known to happen in a row → why they are put up with for now."""
 
 
-def whole(cluster: LightCluster) -> bool:
-    """All nodes run as one cluster and take writes."""
+def whole(cluster: LightCluster, *, without: frozenset[str] = frozenset()) -> bool:
+    """All nodes (but some) run as one cluster, each at its address, and take writes."""
     servers = cluster.servers()
-    if {server.node_id for server in servers} != {member.node_id for member in cluster.members}:
+    running = {server.node_id: server.host.private_ip for server in servers}
+    wanted = {member.node_id: member.private_ip for member in cluster.members if member.node_id not in without}
+    if running != wanted or not servers:
         return False
     view = cluster.plane.view(servers[0].host)
     taking = all(not ns.guarded for server in servers for ns in server.namespaces.values())
-    return view is not None and len(view.members) == len(cluster.members) and taking
+    return view is not None and len(view.members) == len(wanted) and taking
 
 
 def fate_of(cluster: LightCluster, *, old: str, new: str) -> Fate:
@@ -73,11 +80,9 @@ def done(execution: Execution) -> Execution:
     return execution
 
 
-def without_guardian(field: Field, row: Row, last_resorts: frozenset[str], *codes: str) -> Mapping[str, str]:
-    """Until there is a guardian, nobody sees to an execution whose own last resort did not run to its end."""
-    if field.deployed(GUARDIAN) or (row.how is not How.STOPPED and row.state not in last_resorts):
-        return {}
-    return dict.fromkeys(("lock_of_the_dead", "not_ended_well", *codes), "there is no guardian yet")
+def refused(execution: Execution) -> bool:
+    """It said why it did nothing."""
+    return execution.status == "FAILED" and execution.error == "RejectedError" and bool(execution.cause)
 
 
 class Backup:
@@ -100,6 +105,10 @@ class Backup:
         first = f"{cluster.name}/first"
         return fate_of(cluster, old=first, new=first), whole(cluster)
 
+    def undone(self, field: Field, prepared: Prepared, again: Execution) -> bool:  # noqa: ARG002  # the protocol's
+        """Nothing is ever undone."""
+        return False
+
     def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
         """A point, and nothing left of points that are none."""
         cluster = prepared.cluster
@@ -115,9 +124,9 @@ class Backup:
             if field.manifest(cluster.name, point).get("state") != "committed":
                 yield Breach("half_point", f"{snapshot.id} of {point}, which was never committed")
 
-    def expected(self, field: Field, row: Row) -> Mapping[str, str]:
-        """Nothing once there is a guardian."""
-        return without_guardian(field, row, frozenset({"AbandonPoint"}), "half_point")
+    def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
+        """Nothing."""
+        return {}
 
 
 class Restore:
@@ -133,26 +142,34 @@ class Restore:
             "HaltRestore": (Provocation("OpenWrites", How.KILLED_LATE),),
         }
 
-    def prepare(self, field: Field, name: str, row: Row) -> Prepared:  # noqa: ARG002  # the protocol's
-        """A point, writes after it, and the hash of the plan that an operator has looked at."""
+    def prepare(self, field: Field, name: str, row: Row) -> Prepared:
+        """A point, writes after it, for a relaunch a node without an instance, and the hash of the plan of all that."""
         cluster = field.launch(name)
         cluster.write(f"{name}/then")
         backup = done(field.run("backup", f"{name}-backup", {"cluster": name, **CRASH}))
         cluster.write(f"{name}/now")
+        lost = {cluster.members[2].node_id} if row.state == "RelaunchNodes" else set()
+        if lost:
+            field.clear_member(cluster, 2)
         request = {"cluster": name, "point": backup.output["point"], "accept_label": "crash"}
         shown = done(field.run("restore", f"{name}-dry", {**request, "dry_run": True}))
-        return Prepared(cluster, {**request, "plan": shown.output["plan"]}, (backup, shown))
+        request["plan"] = shown.output["plan"]
+        return Prepared(cluster, request, (backup, shown), frozenset(lost))
 
     def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:  # noqa: ARG002  # the protocol's
-        """All of it on one of the two timelines."""
+        """All of it on one of the two timelines; whoever was lost is back only with the new one."""
         cluster = prepared.cluster
-        return fate_of(cluster, old=f"{cluster.name}/now", new=f"{cluster.name}/then"), whole(cluster)
+        fate = fate_of(cluster, old=f"{cluster.name}/now", new=f"{cluster.name}/then")
+        return fate, whole(cluster, without=prepared.lost if fate is Fate.OLD else frozenset())
+
+    def undone(self, field: Field, prepared: Prepared, again: Execution) -> bool:
+        """A run that was halted on its way back goes on with that way."""
+        return again.status == "FAILED" and self.judge(field, prepared) == (Fate.OLD, True)
 
     def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
-        """The point serves; of every other volume it is told why it is kept."""
-        fate, _ = self.judge(field, prepared)
-        if again.status != "SUCCEEDED" or fate is not Fate.NEW:
-            yield Breach("not_ended_well", f"{fate}: {again.words}")
+        """The point serves, and if nothing was left to do, that was said; each other volume tells why it is kept."""
+        if self.judge(field, prepared) != (Fate.NEW, True) or not (again.status == "SUCCEEDED" or refused(again)):
+            yield Breach("not_ended_well", again.words)
         for volume in list(field.region.ec2.backend.volumes.values()):
             tags = tags_of(volume)
             if volume.attachment is not None or tags.get("aerokeep:cluster") != prepared.cluster.name:
@@ -160,9 +177,9 @@ class Restore:
             if not tags.keys() & {"aerokeep:superseded-by", "aerokeep:rolled-back"}:
                 yield Breach("unexplained_volume", f"{volume.id} is attached nowhere and does not say why: {tags}")
 
-    def expected(self, field: Field, row: Row) -> Mapping[str, str]:
-        """Nothing once there is a guardian."""
-        return without_guardian(field, row, frozenset({"HaltRestore"}), "not_serving", "mixed")
+    def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
+        """Nothing."""
+        return {}
 
 
 class ReplaceNode:
@@ -181,30 +198,29 @@ class ReplaceNode:
         backup = done(field.run("backup", f"{name}-backup", {"cluster": name, **CRASH}))
         victim = cluster.members[1]
         field.region.power_loss(victim.instance_id)
-        return Prepared(cluster, {"cluster": name, "node": victim.node_id}, (backup,))
+        request = {"cluster": name, "node": victim.node_id}
+        return Prepared(cluster, request, (backup,), frozenset({victim.node_id}))
 
     def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:  # noqa: ARG002  # the protocol's
         """The others serve on; the victim is dead, or one of them."""
-        cluster, victim = prepared.cluster, prepared.cluster.members[1]
+        cluster = prepared.cluster
         first = f"{cluster.name}/first"
-        running = {server.node_id: server.host.private_ip for server in cluster.servers()}
-        others = {m.node_id: m.private_ip for m in cluster.members if m is not victim}
-        if running == others:
-            taking = all(not ns.guarded for server in cluster.servers() for ns in server.namespaces.values())
-            return fate_of(cluster, old=first, new=""), taking
-        fate = fate_of(cluster, old="", new=first)
-        return fate, whole(cluster) and running == {**others, victim.node_id: victim.private_ip}
+        if whole(cluster, without=prepared.lost):
+            return fate_of(cluster, old=first, new=""), True
+        return fate_of(cluster, old="", new=first), whole(cluster)
+
+    def undone(self, field: Field, prepared: Prepared, again: Execution) -> bool:  # noqa: ARG002  # the protocol's
+        """Nothing is ever undone."""
+        return False
 
     def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
         """Replaced by this run, or by the one before and then there was nothing to do."""
-        fate, serves = self.judge(field, prepared)
-        nothing_to_do = again.status == "FAILED" and again.error == "RejectedError" and bool(again.cause)
-        if fate is not Fate.NEW or not serves or not (again.status == "SUCCEEDED" or nothing_to_do):
-            yield Breach("not_ended_well", f"{fate}: {again.words}")
+        if self.judge(field, prepared) != (Fate.NEW, True) or not (again.status == "SUCCEEDED" or refused(again)):
+            yield Breach("not_ended_well", again.words)
 
-    def expected(self, field: Field, row: Row) -> Mapping[str, str]:
-        """Nothing once there is a guardian."""
-        return without_guardian(field, row, frozenset({"HaltReplacement"}), "not_serving", "mixed")
+    def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
+        """Nothing."""
+        return {}
 
 
 JOURNEYS: Mapping[str, Journey] = {journey.name: journey for journey in (Backup(), Restore(), ReplaceNode())}

@@ -138,7 +138,7 @@ def a_smaller_shadow(case: Case) -> Json:
         )
         return code, json.dumps(reply)
 
-    plane.run_document = larger  # type: ignore[method-assign]  # a host of another instance type
+    vars(plane)["run_document"] = larger  # a host of another instance type
     return case.request(dry_run=True)
 
 
@@ -192,7 +192,7 @@ def test_a_restore_that_would_harm_is_refused_and_touches_nothing(
         with recorded(field, case.cluster.name) as calls:
             ended = field.run("restore", f"{case.cluster.name}-restore", request)
     finally:
-        field.plane.__dict__.pop("run_document", None)
+        vars(field.plane).pop("run_document", None)
     assert (ended.status, ended.error) == ("FAILED", "RejectedError"), ended.words
     assert code in ended.cause
     assert touching(calls) == []

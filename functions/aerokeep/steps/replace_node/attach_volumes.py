@@ -13,8 +13,9 @@ from aerokeep.model.run import RunRef
 from aerokeep.model.volume import NewVolume
 from aerokeep.rules.relaunch import client_token
 from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.marks import marked
 from aerokeep.steps.shared.patience import since
-from aerokeep.steps.shared.replacing import choice_of, marked, order_of, returned_of
+from aerokeep.steps.shared.replacing import choice_of, order_of, returned_of
 from aerokeep.steps.shared.swapping import SUPERSEDED, Place, swapped
 from aerokeep.steps.step import Clock, logger, step
 

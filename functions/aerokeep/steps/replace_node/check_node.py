@@ -12,10 +12,11 @@ from aerokeep.model.run import RunRef
 from aerokeep.model.survey import Survey
 from aerokeep.rules.gates import Sample, judge_gates, passed
 from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.marks import mark
 from aerokeep.steps.shared.patience import pace_s, since
 from aerokeep.steps.shared.protecting import Protected, Protector
 from aerokeep.steps.shared.relaunching import Returned
-from aerokeep.steps.shared.replacing import choice_of, mark, order_of, returned_of
+from aerokeep.steps.shared.replacing import choice_of, order_of, returned_of
 from aerokeep.steps.shared.rounds import Asker
 from aerokeep.steps.shared.sampling import keep, looks_of, next_round, remember
 from aerokeep.steps.step import Clock, logger, step

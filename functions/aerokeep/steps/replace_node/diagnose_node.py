@@ -18,8 +18,9 @@ from aerokeep.model.wire import Instant, Wire
 from aerokeep.rules.diagnosis import judge_failure
 from aerokeep.rules.replacement_data import choose_data
 from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.marks import marked
 from aerokeep.steps.shared.patience import since
-from aerokeep.steps.shared.replacing import marked, order_of
+from aerokeep.steps.shared.replacing import order_of
 from aerokeep.steps.step import Clock, logger, step
 
 ANSWER_S = 20

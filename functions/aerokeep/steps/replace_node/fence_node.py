@@ -11,8 +11,9 @@ from aerokeep.model.machine import GONE, Machine
 from aerokeep.model.replacement import ReplaceOrder
 from aerokeep.model.run import RunRef
 from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.marks import mark
 from aerokeep.steps.shared.patience import since
-from aerokeep.steps.shared.replacing import doomed, mark, order_of
+from aerokeep.steps.shared.replacing import doomed, order_of
 from aerokeep.steps.step import Clock, logger, step
 
 LOOK_AGAIN_S = 5

@@ -6,8 +6,9 @@ from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.vault import Runs
 from aerokeep.model.run import Failure
 from aerokeep.model.wire import Wire
+from aerokeep.steps.shared.marks import marked
 from aerokeep.steps.shared.releasing import release
-from aerokeep.steps.shared.replacing import cluster_of, marked
+from aerokeep.steps.shared.replacing import cluster_of
 from aerokeep.steps.step import logger, step
 
 

@@ -18,8 +18,9 @@ from aerokeep.model.run import RunRef
 from aerokeep.model.volume import Volume
 from aerokeep.rules.relaunch import launch_request
 from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.marks import marked
 from aerokeep.steps.shared.patience import since
-from aerokeep.steps.shared.replacing import doomed, marked, order_of
+from aerokeep.steps.shared.replacing import doomed, order_of
 from aerokeep.steps.shared.swapping import SUPERSEDED
 from aerokeep.steps.step import Clock, logger, step
 

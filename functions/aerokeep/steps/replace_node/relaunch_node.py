@@ -4,8 +4,9 @@ from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.vault import Runs
 from aerokeep.model.run import RunRef
 from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.marks import marked
 from aerokeep.steps.shared.relaunching import Look, Relauncher
-from aerokeep.steps.shared.replacing import marked, order_of
+from aerokeep.steps.shared.replacing import order_of
 from aerokeep.steps.step import Clock, step
 
 LOOK_AGAIN_S = 5

@@ -8,23 +8,13 @@ from aerokeep.model.inventory import NodeInventory
 from aerokeep.model.replacement import DataChoice
 from aerokeep.model.restore import NewVolumes
 from aerokeep.model.run import RunRef
-from aerokeep.model.stage import (
-    FirstStart,
-    StageDevice,
-    StageFile,
-    StageFiles,
-    StageMount,
-    StageSet,
-    StageSpec,
-    StageVolume,
-)
+from aerokeep.model.stage import FirstStart, StageFiles, StageSet, StageSpec
 from aerokeep.steps.shared.asking import Progress
-from aerokeep.steps.shared.replacing import choice_of, marked, order_of, returned_of
+from aerokeep.steps.shared.marks import marked
+from aerokeep.steps.shared.replacing import choice_of, order_of, returned_of
 from aerokeep.steps.shared.rounds import Asker
+from aerokeep.steps.shared.staging import CLOCK_ERROR_S, stage_devices, stage_files, stage_volume
 from aerokeep.steps.step import Clock, step
-
-CLOCK_ERROR_S = 1.0
-"""A clock that is wrong by more expires records, or keeps them, that it should not (aerospike.md §I 25)."""
 
 
 def run(request: RunRef, *, runs: Runs, points: Points, catalog: Catalog, hosts: Hosts, clock: Clock) -> Progress:
@@ -74,28 +64,12 @@ def node_spec(
     now = {volume.volume_id: placed[volume.device] for volume in node.data_volumes}
     return StageSpec(
         node_id=node.node_id if explicit_id else None,
-        volumes=tuple(
-            StageVolume(
-                volume_id=placed[volume.device],
-                mount=None if volume.mount is None else StageMount(**volume.mount.model_dump()),
-            )
-            for volume in node.data_volumes
-        ),
-        devices=tuple(
-            StageDevice(
-                namespace=device.namespace,
-                path=device.path,
-                role=device.role,
-                volume_id=now.get(device.volume_id) if device.volume_id else None,
-            )
-            for device in node.devices
-        ),
+        volumes=tuple(stage_volume(placed[volume.device], volume.mount) for volume in node.data_volumes),
+        devices=stage_devices(node.devices, now),
         sets=tuple(_sets(node, choice)),
         # A node that joins takes indexes, UDFs and the like from its peers; what its image holds is older than theirs.
         smd=StageFiles(action="clear"),
-        conf=StageFiles(
-            action="replace", files=tuple(StageFile.of(file, points.presigned_read(file.key)) for file in node.conf)
-        ),
+        conf=stage_files(node.conf, points),
         first_start=FirstStart(reject_writes=(), cold_start_empty=choice.emptied),
         cut_at=None,
         clock_error_s=CLOCK_ERROR_S,

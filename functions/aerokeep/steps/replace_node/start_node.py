@@ -5,8 +5,9 @@ from aerokeep.aws.ssm import Hosts
 from aerokeep.aws.vault import Runs
 from aerokeep.model.run import RunRef
 from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.marks import mark, marked
 from aerokeep.steps.shared.patience import pace_s, since
-from aerokeep.steps.shared.replacing import mark, marked, order_of, returned_of
+from aerokeep.steps.shared.replacing import order_of, returned_of
 from aerokeep.steps.shared.rounds import Asker
 from aerokeep.steps.step import Clock, step
 

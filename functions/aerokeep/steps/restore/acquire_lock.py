@@ -12,7 +12,8 @@ from aerokeep.model.errors import RejectedError
 from aerokeep.model.restore import RestoreRequest
 from aerokeep.model.run import RunRef, run_id
 from aerokeep.model.wire import Instant, Wire
-from aerokeep.steps.shared.restoring import RestoreOrder, marked
+from aerokeep.steps.shared.marks import marked
+from aerokeep.steps.shared.restoring import RestoreOrder
 from aerokeep.steps.step import describe, step
 
 GoOn = Literal["survey", "start", "open", "roll_back"]

@@ -12,9 +12,10 @@ from aerokeep.model.restore import NewVolumes, NodeRestore
 from aerokeep.model.run import Failure, RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.steps.shared.asking import Progress
+from aerokeep.steps.shared.marks import mark, marked
 from aerokeep.steps.shared.patience import since
 from aerokeep.steps.shared.releasing import release
-from aerokeep.steps.shared.restoring import mark, marked, order_of, placed_nodes, stop_parameters
+from aerokeep.steps.shared.restoring import order_of, placed_nodes, stop_parameters
 from aerokeep.steps.shared.rounds import Asker
 from aerokeep.steps.shared.swapping import SUPERSEDED, Place, swapped
 from aerokeep.steps.step import Clock, logger, step

@@ -5,7 +5,8 @@ from aerokeep.aws.ssm import Hosts
 from aerokeep.aws.vault import Runs
 from aerokeep.model.run import RunRef
 from aerokeep.steps.shared.asking import Progress
-from aerokeep.steps.shared.restoring import mark, order_of, placed_nodes
+from aerokeep.steps.shared.marks import mark
+from aerokeep.steps.shared.restoring import order_of, placed_nodes
 from aerokeep.steps.shared.rounds import Asker
 from aerokeep.steps.step import Clock, step
 

@@ -1,35 +1,13 @@
-"""What the steps of a replacement share: its order, its decisions, and the marks of how far it is."""
+"""What the steps of a replacement share: its order and its decisions."""
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from aerokeep.aws.vault import Runs
 from aerokeep.model.machine import BlockDevice, Machine
 from aerokeep.model.replacement import DataChoice, ReplaceOrder
 from aerokeep.model.run import RunRef
-from aerokeep.model.wire import Instant, Wire
 from aerokeep.rules.alarms import watched_by
 from aerokeep.steps.shared.relaunching import Returned
-
-Mark = Literal["fencing", "starting", "opening"]
-"""Written before the first act of a phase: an execution that goes on knows from it what may have happened already."""
-
-
-class Marked(Wire):
-    """When a phase began."""
-
-    at: Instant
-
-
-def mark(runs: Runs, run: RunRef, phase: Mark, *, now: datetime) -> None:
-    """Say that a phase begins, unless it has been said."""
-    if not marked(runs, run, phase):
-        runs.write(run, f"mark-{phase}", Marked(at=now))
-
-
-def marked(runs: Runs, run: RunRef, phase: Mark) -> bool:
-    """Whether a phase of this run has begun."""
-    return runs.find(run, f"mark-{phase}", Marked) is not None
 
 
 def order_of(runs: Runs, run: RunRef) -> ReplaceOrder:

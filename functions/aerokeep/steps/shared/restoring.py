@@ -1,16 +1,10 @@
-"""What the steps of a restore share: its order, the marks of how far it is, and on which instance each node runs."""
-
-from datetime import datetime
-from typing import Literal
+"""What the steps of a restore share: its order and its plan, and on which instance each node runs."""
 
 from aerokeep.aws.vault import Runs
 from aerokeep.model.cluster import ClusterConfig
 from aerokeep.model.restore import NodeRestore, Relaunched, RestorePlan, RestoreRequest
 from aerokeep.model.run import RunRef
-from aerokeep.model.wire import Instant, Wire
-
-Mark = Literal["fencing", "starting", "opening", "rolling-back"]
-"""Written before the first act of a phase: an execution that goes on knows from it what may have happened already."""
+from aerokeep.model.wire import Wire
 
 
 class RestoreOrder(Wire):
@@ -18,23 +12,6 @@ class RestoreOrder(Wire):
 
     request: RestoreRequest
     config: ClusterConfig
-
-
-class Marked(Wire):
-    """When a phase began."""
-
-    at: Instant
-
-
-def mark(runs: Runs, run: RunRef, phase: Mark, *, now: datetime) -> None:
-    """Say that a phase begins, unless it has been said."""
-    if not marked(runs, run, phase):
-        runs.write(run, f"mark-{phase}", Marked(at=now))
-
-
-def marked(runs: Runs, run: RunRef, phase: Mark) -> bool:
-    """Whether a phase of this run has begun."""
-    return runs.find(run, f"mark-{phase}", Marked) is not None
 
 
 def order_of(runs: Runs, run: RunRef) -> RestoreOrder:
