@@ -10,7 +10,7 @@ from tests.crash.journeys import JOURNEYS
 from tests.crash.play import Player, Report
 from tests.crash.rows import Row, rows_of, sampled
 
-JOBS = 4
+JOBS = 3
 
 
 def main(argv: list[str] | None = None) -> int:
