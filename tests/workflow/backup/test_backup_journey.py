@@ -166,6 +166,8 @@ def test_the_vault_holds_the_point_and_the_objects_of_its_run_and_nothing_else_o
         "found",
         "surveys",
         "plan",
+        "protected",
+        "inventory",
         "window",
         "cut",
         "evidence",
