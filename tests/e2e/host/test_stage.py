@@ -485,7 +485,10 @@ def test_a_host_without_fstab_gets_one_that_mounts_the_filesystem_again(
     before, point = staged.look(), filesystem.mount_point
     for _ in range(2):
         assert staged.stage(**on_filesystem)[0] == 0
-        assert staged.fstab.read_text() == f"UUID={uuid_of(filesystem)} {point} ext4 noatime,nofail 0 2\n"
+        assert (
+            staged.fstab.read_text()
+            == f"UUID={uuid_of(filesystem)} {point} ext4 noatime,nofail,x-systemd.before=aerospike.service 0 2\n"
+        )
     subprocess.run(["umount", str(point)], check=True)
     subprocess.run(["mount", "--fstab", str(staged.fstab), str(point)], check=True)
     assert staged.stage(**on_filesystem)[0] == 0
@@ -533,7 +536,10 @@ def test_without_blkid_the_filesystem_is_named_by_its_volume(
     staged.host.program_on_path("blkid", "exit 127\n")
     assert staged.stage(**on_filesystem)[0] == 0
     name = staged.link("vol-0c").name
-    assert staged.fstab.read_text() == f"/dev/disk/by-id/{name} {filesystem.mount_point} ext4 noatime,nofail 0 2\n"
+    assert (
+        staged.fstab.read_text()
+        == f"/dev/disk/by-id/{name} {filesystem.mount_point} ext4 noatime,nofail,x-systemd.before=aerospike.service 0 2\n"
+    )
 
 
 def test_a_host_without_filesystems_of_its_own_keeps_its_fstab(staged: Staged) -> None:
