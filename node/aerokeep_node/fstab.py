@@ -1,8 +1,8 @@
 """Let ``/etc/fstab`` lead to the filesystems that ``stage`` mounts, so that they are there after any later boot.
 
 What is added has ``nofail``: a boot that fails for want of a data volume leaves a host without an SSM agent, which
-nobody can reach to put it right. systemd does not wait for such a mount, so the server is told to: started before it, it
-would make an empty file in its place.
+nobody can reach to put it right. systemd does not wait for such a mount, so the server is told to: started before it,
+it would make an empty file in its place.
 """
 
 import os
