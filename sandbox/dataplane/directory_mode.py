@@ -129,6 +129,10 @@ class DirectoryPlane(node_programs.NodeServices):
         except KeyError:
             raise DataPlaneError(f"no_node: {instance_id}") from None
 
+    def tree(self, instance_id: str) -> Path:
+        """Give the folder that the node's processes have as ``AEROKEEP_ROOT``."""
+        return self._node(instance_id).folder
+
     def host_dir(self, instance_id: str) -> Path:
         """Give the node's own folder, on its root volume."""
         folder = self._node(instance_id).volume_tree / "opt/aerospike"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from aerokeep.model.cluster import DataPolicy
-from aerokeep.model.errors import RejectedError
+from aerokeep.model.errors import NotReadyError, RejectedError
 from aerokeep.model.inventory import InventoryDevice, NodeInventory
 from aerokeep.model.replacement import PeerView, Word
 from aerokeep.rules.replacement_data import choose_data
@@ -45,7 +45,6 @@ def test_auto_begins_empty_where_the_peers_hold_every_copy() -> None:
         (a_raw_node(replication_factors={}), WHOLE, "one copy"),
         (a_raw_node(), (a_peer(2), PeerView(node_id="A3", word=Word.UNHEARD)), "A3 could not be asked"),
         (a_raw_node(), (a_peer(2, missing_partitions=3), a_peer(3)), "3 partitions are unavailable or dead"),
-        (a_raw_node(), (a_peer(2, migrations_remaining=9), a_peer(3)), "still make 9 partitions whole"),
         (a_node_inventory(), WHOLE, "a blank volume has no filesystem"),
     ],
 )
@@ -58,6 +57,17 @@ def test_where_data_would_be_missing_auto_reattaches_and_empty_is_refused(
     with pytest.raises(RejectedError, match="empty_refused") as refused:
         choose_data(DataPolicy.EMPTY, node=node, peers=peers)
     assert why in str(refused.value)
+
+
+def test_while_the_peers_make_their_copies_whole_auto_reattaches_and_empty_waits() -> None:
+    peers = (a_peer(2, migrations_remaining=9), a_peer(3))
+    choice = choose_data(DataPolicy.AUTO, node=a_raw_node(), peers=peers)
+    assert choice.data == "reattach"
+    assert "still make 9 partitions whole" in choice.reason
+    with pytest.raises(NotReadyError, match="peers_migrating"):
+        choose_data(DataPolicy.EMPTY, node=a_raw_node(), peers=peers)
+    with pytest.raises(RejectedError, match="one copy"):
+        choose_data(DataPolicy.EMPTY, node=a_raw_node(replication_factors={"test": 1}), peers=peers)
 
 
 def test_strongly_consistent_namespaces_come_back_with_their_own_volumes_unless_a_person_says_otherwise() -> None:
@@ -89,7 +99,7 @@ def test_nothing_begins_empty_that_has_no_copy_elsewhere(
     )
     try:
         choice = choose_data(policy, node=a_raw_node(replication_factors={"test": copies}), peers=peers)
-    except RejectedError:
+    except (NotReadyError, RejectedError):
         assert policy is DataPolicy.EMPTY
         return
     if choice.data == "empty":

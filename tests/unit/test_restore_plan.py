@@ -270,9 +270,22 @@ def test_the_hash_of_a_plan_does_not_depend_on_the_order_of_answers(instances: l
 
 
 def test_the_hash_changes_with_what_would_be_detached() -> None:
-    other = an_estate_of(2, instance_id="i-8")
-    moved = other.model_copy(update={"surveys": {**other.surveys, "i-8": the_survey(2)}})
-    assert plan_hash(planned(judge(estate=moved))) != plan_hash(planned(judge()))
+    moved = planned(judge(estate=a_volume_in_its_place(a_header(2, 0))))
+    assert plan_hash(moved) != plan_hash(planned(judge()))
+
+
+def test_the_hash_is_of_data_and_stays_when_a_machine_dies_or_is_relaunched() -> None:
+    same = plan_hash(planned(judge()))
+    dead = an_estate(
+        instances=tuple(the_instance(number) for number in (1, 3)),
+        surveys={f"i-{number}": the_survey(number) for number in (1, 3)},
+    )
+    assert plan_hash(planned(judge(estate=dead))) == same
+    back = an_estate_of(2, instance_id="i-8", volumes={})
+    assert (
+        plan_hash(planned(judge(estate=back.model_copy(update={"surveys": {**dead.surveys, "i-8": the_survey(2)}}))))
+        == same
+    )
 
 
 def test_the_hash_does_not_change_while_time_passes() -> None:

@@ -59,10 +59,19 @@ def translated(action: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        known = _CLASSES.get(code_of(error))
-        if known is None:
+        kind = _CLASSES.get(code_of(error))
+        if kind is None:
             raise
         message = error.response.get("Error", {}).get("Message", "")
-        raise known(f"aws_{code_of(error)}: {action}: {message}") from error
+        raise kind(f"aws_{code_of(error)}: {action}: {message}") from error
     except (EndpointConnectionError, ConnectTimeoutError, HTTPClientError) as error:
         raise TransientError(f"aws_unreachable: {action}: {error}") from error
+
+
+@contextmanager
+def known() -> Iterator[None]:
+    """Turn what AWS says beyond the table into a RejectedError, for what is told when it fails, instead of raised."""
+    try:
+        yield
+    except ClientError as error:
+        raise RejectedError(f"aws_{code_of(error)}: {error}") from error

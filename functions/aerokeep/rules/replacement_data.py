@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from aerokeep.model.cluster import DataPolicy
-from aerokeep.model.errors import RejectedError
+from aerokeep.model.errors import NotReadyError, RejectedError
 from aerokeep.model.inventory import InventoryDevice, NodeInventory
 from aerokeep.model.replacement import DataChoice, PeerView, Word
 
@@ -24,11 +24,15 @@ def choose_data(policy: DataPolicy, *, node: NodeInventory, peers: Sequence[Peer
 
     Raises:
         RejectedError: ``empty`` was asked for and would leave data in no server, or can't be done.
+        NotReadyError: it was asked for, and the peers are about to hold every copy.
 
     """
     own = _without_volume(node)
-    against = _against_empty(node, peers)
+    unfinished = _unfinished(peers)
+    against = _against_empty(node, peers) or unfinished
     if policy is DataPolicy.EMPTY:
+        if against == unfinished and unfinished:
+            raise NotReadyError(f"peers_migrating: {unfinished}: wait, or choose reattach")
         if against:
             raise RejectedError(f"empty_refused: {against}: choose reattach")
         return DataChoice(data="empty", reason="asked for: empty", emptied=node.namespaces)
@@ -64,13 +68,16 @@ def _against_empty(node: NodeInventory, peers: Sequence[PeerView]) -> str:
     missing = sum(peer.missing_partitions for peer in peers)
     if missing:
         return f"{missing} partitions are unavailable or dead on the peers"
-    migrating = sum(peer.migrations_remaining for peer in peers)
-    if migrating:
-        return f"the peers still make {migrating} partitions whole"
     files = sorted({device.namespace for device in _persistent(node) if device.role in FILES and device.volume_id})
     if files:
         return f"{', '.join(files)} are in files, and a blank volume has no filesystem"
     return ""
+
+
+def _unfinished(peers: Sequence[PeerView]) -> str:
+    """What keeps the peers from holding every copy for now."""
+    migrating = sum(peer.migrations_remaining for peer in peers)
+    return f"the peers still make {migrating} partitions whole" if migrating else ""
 
 
 def _persistent(node: NodeInventory) -> list[InventoryDevice]:

@@ -115,8 +115,11 @@ def judge_restore(
 
 
 def plan_hash(plan: RestorePlan) -> str:
-    """A fingerprint of all that a run would do: the same until the point, the nodes or their volumes change."""
-    told = plan.model_dump(mode="json", exclude={"notes"})
+    """A fingerprint of what a run would do to data: the same until the point, the nodes or their volumes change.
+
+    Not of machines: an instance that died, or that a halted run has relaunched, keeps its node's address and volumes.
+    """
+    told = plan.model_dump(mode="json", exclude={"notes": True, "live": True, "nodes": {"__all__": {"instance_id"}}})
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 import zipfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,9 +115,9 @@ class Fleet:
                 instance.link.close()
             self._all.clear()
             self._idle.clear()
-        if self._control:
-            self._control.close()
-            self._control = None
+            if self._control:
+                self._control.close()
+                self._control = None
         if self._zygote:
             self._zygote.kill()
             self._zygote.wait()
@@ -185,10 +185,13 @@ class Fleet:
         return instance, work
 
     def _put_back(self, function: Deployed, instance: Instance) -> None:
-        instance.link.settimeout(None)
         with self._lock:
-            self._at_work.pop(instance.pid, None)
-            self._idle.setdefault(function, []).append(instance)
+            if self._control is not None:
+                instance.link.settimeout(None)
+                self._at_work.pop(instance.pid, None)
+                self._idle.setdefault(function, []).append(instance)
+                return
+        self._discard(instance)
 
     def _discard(self, instance: Instance) -> None:
         _kill(instance.pid)
@@ -217,18 +220,28 @@ class Fleet:
                 "AEROKEEP_SANDBOX": self._tag,
             },
         }
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            if self._control is None:
-                raise RuntimeError("the fleet has been stopped")
-            socket.send_fds(self._control, [json.dumps(spec).encode()], [theirs.fileno()])
-        ours.settimeout(INIT_TIMEOUT_S)
-        hello = receive(ours)
-        if hello is None:
-            raise RuntimeError(f"no instance of {function.name} could be started: {log_path.read_text()}")
-        with self._lock:
-            self._all.add(hello["pid"])
-        return Instance(pid=hello["pid"], link=ours, log_path=log_path, session=name)
+        link, pid = self._born(spec)
+        return Instance(pid=pid, link=link, log_path=log_path, session=name)
+
+    def _born(self, spec: dict[str, Any]) -> tuple[socket.socket, int]:
+        """Let the zygote make an instance; → the link to it and its pid."""
+        with ExitStack() as unless_born:
+            ours, theirs = socket.socketpair()
+            unless_born.callback(ours.close)
+            with theirs, self._lock:
+                if self._control is None:
+                    raise RuntimeError("the fleet has been stopped")
+                socket.send_fds(self._control, [json.dumps(spec).encode()], [theirs.fileno()])
+            ours.settimeout(INIT_TIMEOUT_S)
+            hello = receive(ours)
+            if hello is None:
+                log = Path(spec["log_path"])
+                told = log.read_text() if log.exists() else ""
+                raise RuntimeError(f"no instance of {spec['function_name']} could be started: {told}")
+            with self._lock:
+                self._all.add(hello["pid"])
+            unless_born.pop_all()
+            return ours, int(hello["pid"])
 
     def _code_dir(self, function: Deployed) -> Path:
         with self._lock:

@@ -1,7 +1,7 @@
 """AWS's error codes become our five classes at the edge, and nowhere else; an unknown code stays what it is."""
 
 import pytest
-from aerokeep.aws.errors import translated
+from aerokeep.aws.errors import known, translated
 from aerokeep.model.errors import (
     AerokeepError,
     ConflictError,
@@ -30,6 +30,8 @@ def a_client_error(code: str) -> ClientError:
         ("InvalidInstanceId", RejectedError),
         ("InvalidParameters", RejectedError),
         ("SnapshotLimitExceeded", RejectedError),
+        ("InsufficientInstanceCapacity", NotReadyError),
+        ("InvalidNetworkInterface.InUse", RejectedError),
         ("ConditionalCheckFailedException", ConflictError),
         ("PreconditionFailed", ConflictError),
     ],
@@ -48,6 +50,12 @@ def test_an_unknown_code_is_raised_unchanged(code: str) -> None:
     with pytest.raises(ClientError) as caught, translated("CreateTags"):
         raise error
     assert caught.value is error
+
+
+def test_where_a_failure_is_told_an_unknown_code_is_one_more_reason() -> None:
+    with pytest.raises(RejectedError, match=r"^aws_AccessDenied: .*says AWS") as caught, known():
+        raise a_client_error("AccessDenied")
+    assert caught.value.code == "aws_AccessDenied"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class After:
 
     def run_files(self, instance_id: str) -> set[str]:
         """What the host's directory of the run holds."""
-        folder = self.run.estate.plane.workdir / "nodes" / instance_id / "run/aerokeep" / self.run.point
+        folder = self.run.estate.plane.tree(instance_id) / "run/aerokeep" / self.run.point
         return {path.name for path in folder.iterdir()} if folder.exists() else set()
 
 

@@ -90,7 +90,7 @@ def test_the_write_stop_left_nothing_behind(taken: Taken, manifest: Manifest, es
     assert manifest.state == "committed"
     assert settings(taken.cluster) == taken.settings_before
     for instance_id in taken.cluster.ids:
-        folder = estate.plane.workdir / "nodes" / instance_id / "run/aerokeep" / POINT
+        folder = estate.plane.tree(instance_id) / "run/aerokeep" / POINT
         evidence = json.loads((folder / "evidence.json").read_text())
         assert evidence["ended_by"] == "resume"
         assert evidence["errors"] == []
@@ -166,6 +166,8 @@ def test_the_vault_holds_the_point_and_the_objects_of_its_run_and_nothing_else_o
         "found",
         "surveys",
         "plan",
+        "protected",
+        "inventory",
         "window",
         "cut",
         "evidence",

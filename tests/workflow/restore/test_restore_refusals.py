@@ -164,8 +164,13 @@ def no_plan_is_named(case: Case) -> Json:
 
 
 def the_plan_has_changed(case: Case) -> Json:
+    """A node died after the dry run, and somebody has deleted its volumes: there is no way back any more."""
     plan = case.plan()
     case.field.clear_member(case.cluster, 2)
+    node = case.field.manifest(case.cluster.name, case.point)["inventory"]["nodes"][2]
+    for volume in node["volumes"]:
+        if not volume["root"]:
+            case.ec2.delete_volume(VolumeId=volume["volume_id"])
     return case.request(plan=plan)
 
 

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from aerokeep.aws.catalog import Catalog
+from aerokeep.aws.errors import known
 from aerokeep.aws.vault import Runs
 from aerokeep.model.errors import AerokeepError, ConflictError
 from aerokeep.model.inventory import Inventory
@@ -39,8 +40,11 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, protector: Protector, 
     surveys = runs.read(request, "surveys", Surveys).surveys
     done = runs.find(request, "protected", Protected) or Protected()
     try:
-        # Its configuration files come with the point itself; CommitPoint puts them in.
-        done = protector.look(request, surveys, done, conf={}, may_change=lambda: catalog.require(request), clock=clock)
+        with known():
+            # Its configuration files come with the point itself; CommitPoint puts them in.
+            done = protector.look(
+                request, surveys, done, conf={}, may_change=lambda: catalog.require(request), clock=clock
+            )
     except ConflictError:
         raise
     except AerokeepError as error:

@@ -25,6 +25,7 @@ from aerokeep.steps.step import Clock, logger, step
 
 ANSWER_S = 20
 """A host that lives answers within seconds; a dead one keeps its command open for minutes (aws.md §C2)."""
+BETWEEN_QUESTIONS_S = 5
 CONFIRMATIONS = 2
 """Looks in a row that must agree, each with questions of its own."""
 
@@ -72,22 +73,31 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, watchers: Watchers, cl
     verdict = judge_failure(facts, cool_down_s=order.config.replace.cool_down_s, now=clock())
     logger.info("node judged", node=order.node.node_id, decision=verdict.decision, verdict=verdict.message)
     runs.write(request, "verdict", verdict)
+    patient = clock() < began_at + timedelta(seconds=order.config.replace.patience_s)
     match verdict.decision:
         case "refuse":
             raise RejectedError(verdict.message)
-        case "wait":
-            if clock() >= began_at + timedelta(seconds=order.config.replace.patience_s):
-                raise NotReadyError(verdict.message)
-        case "replace" if question.confirmed + 1 >= CONFIRMATIONS:
-            policy = order.request.data or order.config.replace.data
-            runs.write(request, "choice", choose_data(policy, node=order.node, peers=facts.peers))
+        case "wait" if not patient:
+            raise NotReadyError(verdict.message)
+        case "replace" if question.confirmed + 1 >= CONFIRMATIONS and _chosen(request, order, facts, runs, patient):
             return Progress(done=True)
-        case "replace":
-            question = question.model_copy(update={"confirmed": question.confirmed + 1})
-    if verdict.decision == "wait":
-        question = question.model_copy(update={"confirmed": 0})
+        case _:
+            confirmed = question.confirmed + 1 if verdict.decision == "replace" else 0
+    question = question.model_copy(update={"confirmed": confirmed})
     runs.write(request, name, _ask(order, question, watchers.hosts, clock))
-    return Progress(done=False, wait_s=5)
+    return Progress(done=False, wait_s=BETWEEN_QUESTIONS_S)
+
+
+def _chosen(request: RunRef, order: ReplaceOrder, facts: Facts, runs: Runs, patient: bool) -> bool:  # noqa: FBT001 - a fact
+    """Choose what the node begins with → False where the peers are still at what the choice depends on."""
+    try:
+        choice = choose_data(order.request.data or order.config.replace.data, node=order.node, peers=facts.peers)
+    except NotReadyError:
+        if not patient:
+            raise
+        return False
+    runs.write(request, "choice", choice)
+    return True
 
 
 def _ask(order: ReplaceOrder, question: Question, hosts: Hosts, clock: Clock) -> Question:

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field
 
 from aerokeep.aws.alarms import Alarms
+from aerokeep.aws.errors import known
 from aerokeep.aws.interfaces import Interfaces
 from aerokeep.aws.launching import Images, Launches
 from aerokeep.aws.machines import Machines
@@ -229,7 +230,8 @@ class Protector:
 def _noting(code: str, failures: list[str]) -> Iterator[None]:
     """What can't be protected is told, and keeps nothing else from being protected."""
     try:
-        yield
+        with known():
+            yield
     except AerokeepError as error:
         logger.warning("could not protect", code=code, reason=str(error))
         failures.append(f"{code}: {error}")
