@@ -48,7 +48,7 @@ def start(host: Host, mode: str, *, start_s: float, pid: int) -> dict[str, Any]:
         "state": "ready" if server.ready else "starting",
         "pid": server.pid,
         "conf": server.conf_path,
-        "cold_start": True,
+        "cold_start": server.first_start,
     }
 
 

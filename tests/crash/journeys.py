@@ -43,8 +43,8 @@ class Journey(Protocol):
     def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
         """What is wrong with the journey's second run."""
 
-    def undone(self, field: Field, prepared: Prepared, again: Execution) -> bool:
-        """The second run has brought everything back, as the first one had begun to: one more is due."""
+    def once_more(self, field: Field, prepared: Prepared, again: Execution) -> Mapping[str, Any] | None:
+        """The input of one more run, where the second one has left everything as it was and said why; else None."""
 
     def known(self, row: Row) -> Mapping[str, str]:
         """Codes of breaches that are known to happen in a row → why they are put up with for now."""
@@ -105,9 +105,8 @@ class Backup:
         first = f"{cluster.name}/first"
         return fate_of(cluster, old=first, new=first), whole(cluster)
 
-    def undone(self, field: Field, prepared: Prepared, again: Execution) -> bool:  # noqa: ARG002  # the protocol's
-        """Nothing is ever undone."""
-        return False
+    def once_more(self, field: Field, prepared: Prepared, again: Execution) -> None:
+        """The second run is the last."""
 
     def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
         """A point, and nothing left of points that are none."""
@@ -162,9 +161,18 @@ class Restore:
         fate = fate_of(cluster, old=f"{cluster.name}/now", new=f"{cluster.name}/then")
         return fate, whole(cluster, without=prepared.lost if fate is Fate.OLD else frozenset())
 
-    def undone(self, field: Field, prepared: Prepared, again: Execution) -> bool:
-        """A run that was halted on its way back goes on with that way."""
-        return again.status == "FAILED" and self.judge(field, prepared) == (Fate.OLD, True)
+    def once_more(self, field: Field, prepared: Prepared, again: Execution) -> Mapping[str, Any] | None:
+        """A run that was halted on its way back has gone that way; one that finds another estate wants its plan named.
+
+        What was relaunched before anything else was touched is another estate: the operator looks at a new dry run.
+        """
+        if again.status != "FAILED" or self.judge(field, prepared) != (Fate.OLD, True):
+            return None
+        if not again.cause.startswith("plan_changed: "):
+            return prepared.request
+        asked = {name: value for name, value in prepared.request.items() if name != "plan"}
+        name = f"{prepared.cluster.name}-dry-again"
+        return {**asked, "plan": done(field.run("restore", name, {**asked, "dry_run": True})).output["plan"]}
 
     def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
         """The point serves, and if nothing was left to do, that was said; each other volume tells why it is kept."""
@@ -209,9 +217,8 @@ class ReplaceNode:
             return fate_of(cluster, old=first, new=""), True
         return fate_of(cluster, old="", new=first), whole(cluster)
 
-    def undone(self, field: Field, prepared: Prepared, again: Execution) -> bool:  # noqa: ARG002  # the protocol's
-        """Nothing is ever undone."""
-        return False
+    def once_more(self, field: Field, prepared: Prepared, again: Execution) -> None:
+        """The second run is the last."""
 
     def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
         """Replaced by this run, or by the one before and then there was nothing to do."""

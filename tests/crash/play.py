@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from typing import Any
 
 from tests.crash.field import GUARDIAN, Execution, Field
 from tests.crash.invariants import Breach, Mark, breaches, longest_lambda, mark, oversized, unprotected
@@ -92,10 +93,10 @@ class Performance:
         try:
             yield from self._strike(prepared)
             yield from self._judge(prepared, since)
-            again = self._run_again("again", prepared)
+            again = self._run_again("again", prepared.request)
             yield from self._judge(prepared, since)
-            if self._journey.undone(self._field, prepared, again):
-                again = self._run_again("once-more", prepared)
+            if (request := self._journey.once_more(self._field, prepared, again)) is not None:
+                again = self._run_again("once-more", request)
                 yield from self._judge(prepared, since)
             yield from self._journey.ended_well(self._field, prepared, again)
             if again.status == "SUCCEEDED" and self._protects():
@@ -107,13 +108,13 @@ class Performance:
     def _protects(self) -> bool:
         return any(state.startswith("Protect") for state in lambda_states(machine(self._row.journey)))
 
-    def _run_again(self, part: str, prepared: Prepared) -> Execution:
+    def _run_again(self, part: str, request: Mapping[str, Any]) -> Execution:
         """Runs are named to the second: two inputs that are alike make two runs only if their seconds differ."""
         time.sleep(1.0 - time.time() % 1.0)
-        return self._run(row_name(self._name, part), prepared)
+        return self._run(row_name(self._name, part), request)
 
-    def _run(self, name: str, prepared: Prepared) -> Execution:
-        arn = self._field.start(self._row.journey, name, prepared.request)
+    def _run(self, name: str, request: Mapping[str, Any]) -> Execution:
+        arn = self._field.start(self._row.journey, name, request)
         execution = self._field.ended(arn)
         self.executions.append(execution)
         return execution
@@ -124,7 +125,7 @@ class Performance:
         strikes = [Strike(handler_of(row.journey, state), how) for state, how in acts]
         arn = self._field.arn_of(row.journey, name)
         self._field.strikes.arm(arn, strikes)
-        struck = self._run(name, prepared)
+        struck = self._run(name, prepared.request)
         self._field.strikes.disarm(arn)
         for strike in strikes:
             if not strike.struck.is_set():

@@ -11,6 +11,7 @@ from aerokeep.model.survey import Survey
 from sandbox.light import LightPlane
 from sandbox.light.host import CONF
 from tests.e2e.host.a_host import Host
+from tests.e2e.host.a_service import Service
 from tests.unit.light.light_host import a_host, ask, volume
 
 
@@ -56,6 +57,31 @@ def test_a_light_host_says_exactly_what_a_real_one_says(plane: LightPlane, real:
     assert theirs["ok"], theirs
     assert lacking(shape(ours), shape(theirs)) == []
     assert lacking(shape(theirs), shape(ours)) == []
+
+
+ACTS = (
+    ("capture", {"Run": "r", "Uploads": "report"}),
+    ("resume-writes", {"Run": "r", "Tombstone": "yes"}),
+    ("open-writes", {"Run": "r", "Namespaces": "test"}),
+    ("stop", {"Run": "r", "Unmount": "none"}),
+    ("stage", {"Run": "r", "Spec": "back"}),
+    ("start", {"Run": "r", "Mode": "normal"}),
+)
+"""In an order in which each can be done on a host whose server runs."""
+
+
+def test_light_hosts_answer_every_verb_as_real_ones_do(plane: LightPlane, real: Host) -> None:
+    light, service = a_host(plane), Service(real)
+    service.systemctl("start", "aerospike.service")
+    try:
+        for verb, parameters in ACTS:
+            code, theirs = real.call(verb, **parameters)
+            assert code == 0, theirs
+            code, ours = ask(plane, light, verb, **parameters)
+            assert code == 0, ours
+            assert lacking(shape(ours), shape(theirs)) == lacking(shape(theirs), shape(ours)) == [], verb
+    finally:
+        service.close()
 
 
 def test_a_light_hosts_words_are_nouns(plane: LightPlane) -> None:
