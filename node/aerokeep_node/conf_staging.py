@@ -1,56 +1,13 @@
-"""Write the aerospike.conf that a start goes by from now on; the former one stays beside it and can be put back."""
+"""Make the aerospike.conf that a start goes by from now on, and refuse one that would harm what was checked."""
 
 import os
-from typing import List, Mapping, Optional
+from typing import List, Mapping
 
 from aerokeep_node.conf import Context, parse_conf
 from aerokeep_node.conf_namespaces import configured_namespaces
 from aerokeep_node.conf_text import cold_start_empty, file_sizes, with_node_id, with_path
-from aerokeep_node.placing import DRAFT, place, read_whole, remove, sync_directory
 from aerokeep_node.refusal import RefusalError
 from aerokeep_node.stage_order import Order
-
-
-class ConfStaging:
-    """The conf of this host, for one run; of a link, what it leads to is replaced, and the link stays."""
-
-    def __init__(self, path: str, run: str) -> None:
-        self.path = os.path.realpath(path)
-        self.aside = f"{self.path}.aerokeep-{run}"
-        self._none_before = self.aside + ".none"
-
-    def former(self) -> Optional[str]:
-        """Give the conf as it was before this run touched it; None if there was none."""
-        if os.path.exists(self._none_before):
-            return None
-        content = read_whole(self.aside)
-        content = read_whole(self.path) if content is None else content
-        return None if content is None else content.decode("utf-8", "replace")
-
-    def put(self, text: str) -> None:
-        """Put a conf in place; before that, keep the former one."""
-        content = text.encode("utf-8")
-        current = read_whole(self.path)
-        if current == content:
-            return
-        if current is None and not os.path.exists(self.aside):
-            place(self._none_before, b"", like="")
-        elif current is not None and not (os.path.exists(self.aside) or os.path.exists(self._none_before)):
-            place(self.aside, current, like=self.path)
-        place(self.path, content, like=self.aside)
-
-    def put_back(self) -> bool:
-        """Put the former conf back; whether another one stood in its place."""
-        for path in (self.path, self.aside, self._none_before):
-            remove(path + DRAFT)
-        if os.path.exists(self.aside):
-            os.rename(self.aside, self.path)
-            sync_directory(os.path.dirname(self.path))
-            return True
-        if os.path.exists(self._none_before):
-            remove(self.path)
-            return remove(self._none_before)
-        return False
 
 
 def staged_text(base: str, order: Order, rewritten: Mapping[str, str]) -> str:

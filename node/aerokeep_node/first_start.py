@@ -2,6 +2,7 @@
 
 import os
 
+from aerokeep_node.kept_file import UNCHANGED
 from aerokeep_node.placing import place, remove
 from aerokeep_node.refusal import NotNowError
 from aerokeep_node.unit import Unit
@@ -33,7 +34,7 @@ class FirstStart:
 
     def put(self, text: str, *, like: str) -> None:
         """Write both; the conf first, so that the drop-in never names what is not there."""
-        place(self.conf, text.encode("utf-8"), like=like)
+        place(self.conf, text.encode("utf-8", UNCHANGED), like=like)
         self.name_conf()
 
     def name_conf(self) -> bool:

@@ -68,7 +68,7 @@ def parse_mountinfo(text: str) -> List[Mount]:
         if not (major.isdigit() and minor.isdigit()):
             continue
         options = _options(fields[5], tail[2] if len(tail) > 2 else "")  # noqa: PLR2004 - the third one, if there
-        found.append(Mount((int(major), int(minor)), _decode(fields[4]), tail[0], _decode(tail[1]), options))
+        found.append(Mount((int(major), int(minor)), unescape(fields[4]), tail[0], unescape(tail[1]), options))
     return found
 
 
@@ -77,7 +77,8 @@ def _options(of_mount: str, of_filesystem: str) -> str:
     return ",".join(chosen + [option for option in of_filesystem.split(",") if KEPT_OPTIONS.match(option)])
 
 
-def _decode(field: str) -> str:
+def unescape(field: str) -> str:
+    """Read a field of mountinfo, swaps or fstab, in which spaces and the like stand as octal escapes."""
     # Escapes stand for bytes, so they are put back before the bytes become text.
     raw = _ESCAPE.sub(lambda match: bytes((int(match.group(1), 8) & 0xFF,)), field.encode("utf-8", "replace"))
     return raw.decode("utf-8", "replace")
@@ -102,7 +103,7 @@ def swap_files(tree: Tree) -> List[str]:
     """List the files in use as swap."""
     lines = (tree.read("proc/swaps") or "").split("\n")[1:]
     rows = [line.split() for line in lines]
-    return [_decode(row[0]) for row in rows if len(row) > 1 and row[1] == "file"]
+    return [unescape(row[0]) for row in rows if len(row) > 1 and row[1] == "file"]
 
 
 def why_not_freezable(mount: Mount, mounts: Sequence[Mount], kept: Mapping[str, str]) -> Optional[str]:

@@ -1,4 +1,4 @@
-"""Verb ``stage``: check devices, and put SMD, conf and first-start settings in place; or put the former ones back."""
+"""Verb ``stage``: check devices, put fstab, SMD, conf and first-start settings in place; or put the former back."""
 
 from typing import Any, Dict
 

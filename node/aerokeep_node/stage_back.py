@@ -4,8 +4,9 @@ from typing import Any, Dict, List, Set, Tuple
 
 from aerokeep_node.asd import Asd
 from aerokeep_node.conf import parse_conf
-from aerokeep_node.conf_staging import ConfStaging
 from aerokeep_node.first_start import FirstStart
+from aerokeep_node.fstab import put_fstab_back
+from aerokeep_node.kept_file import KeptFile
 from aerokeep_node.mounting import mount_source, mount_volume
 from aerokeep_node.refusal import NotNowError
 from aerokeep_node.run_directory import STAGED, STOPPED, RunDirectory
@@ -18,11 +19,15 @@ from aerokeep_node.unit import Unit
 def put_all_back(directory: RunDirectory, unit: Unit) -> Dict[str, Any]:
     """Put everything back; called again, there is nothing left to do. The unit stays masked."""
     staged = directory.read(STAGED) or {}
-    conf = ConfStaging(staged.get("conf_path") or Asd(directory.tree).conf_path, directory.run)
+    conf = KeptFile(staged.get("conf_path") or Asd(directory.tree).conf_path, directory.run)
     put_back = []
     # First of all: whatever follows may be cut short, and these must not outlive the restore.
     if FirstStart(unit, conf.path).remove():
         put_back.append("first_start")
+    if put_fstab_back(directory):
+        put_back.append("fstab")
+        # Before anything is mounted: systemd unmounts what a unit made of a stale fstab binds to an absent device.
+        unit.reload()
     mounted, not_mounted = _mount_again(directory)
     put_back += mounted
     folders = _work_directories(conf)
@@ -36,7 +41,7 @@ def put_all_back(directory: RunDirectory, unit: Unit) -> Dict[str, Any]:
     return {"staged": False, "put_back": put_back, "not_mounted": not_mounted}
 
 
-def _work_directories(conf: ConfStaging) -> Set[str]:
+def _work_directories(conf: KeptFile) -> Set[str]:
     texts = [read_text(conf.path), conf.former()]
     return {work_directory_of(parse_conf(text)) for text in texts if text is not None}
 

@@ -7,11 +7,13 @@ from typing import Any, Dict, List, Mapping, Optional
 from aerokeep_node.asd import DEFAULT_WORK_DIRECTORY, Asd
 from aerokeep_node.clock import read_clock
 from aerokeep_node.conf import Context, parse_conf
-from aerokeep_node.conf_staging import ConfStaging, judge_file_sizes, staged_text
+from aerokeep_node.conf_staging import judge_file_sizes, staged_text
 from aerokeep_node.conf_text import first_start_text
 from aerokeep_node.device_sets import check_set
 from aerokeep_node.downloads import fetch_file
 from aerokeep_node.first_start import FirstStart
+from aerokeep_node.fstab import stage_fstab
+from aerokeep_node.kept_file import KeptFile
 from aerokeep_node.mounting import mount_volume
 from aerokeep_node.refusal import NotNowError, RefusalError
 from aerokeep_node.run_directory import STAGED, RunDirectory
@@ -31,7 +33,7 @@ class Staging:
         self.tree = directory.tree
         self.unit = unit
         self.order = order
-        self.conf = ConfStaging(Asd(self.tree).conf_path, directory.run)
+        self.conf = KeptFile(Asd(self.tree).conf_path, directory.run)
         self.rewritten: Dict[str, str] = {}
         self.headers: Dict[str, Dict[str, Any]] = {}
 
@@ -54,6 +56,7 @@ class Staging:
         self._check_sets(files=True)
         judge_file_sizes(text)
         work_directory = work_directory_of(parse_conf(text))
+        stage_fstab(self.order.volumes, self.directory)
         self.directory.write(STAGED, {"conf_path": self.conf.path, "work_directory": work_directory})
         self._stage_smd(SmdStaging(work_directory, self.directory.run), smd)
         self.conf.put(text)

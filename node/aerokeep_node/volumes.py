@@ -67,7 +67,7 @@ def _by_links(status: os.stat_result, tree: Tree) -> Optional[Backing]:
             linked = os.stat(tree.path(BY_ID, name))
         except OSError:
             continue  # a link to a volume that has been detached meanwhile
-        if _same_node(linked, status):
+        if same_node(linked, status):
             return Backing(volume_id="vol-" + ebs.group(1)) if ebs else Backing(instance_store=True)
     return None
 
@@ -92,7 +92,8 @@ def partitions_of(volume_id: str, tree: Tree) -> List[str]:
     return [tree.path(BY_ID, name) for name in tree.listdir(BY_ID) if name.startswith(start)]
 
 
-def _same_node(one: os.stat_result, other: os.stat_result) -> bool:
+def same_node(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether both are one device, by whatever names."""
     if stat.S_ISBLK(one.st_mode) and stat.S_ISBLK(other.st_mode):
         return one.st_rdev == other.st_rdev
     return os.path.samestat(one, other)

@@ -9,6 +9,7 @@ from aerokeep_node.conf import parse_conf
 from aerokeep_node.conf_staging import staged_text
 from aerokeep_node.conf_text import first_start_text
 from aerokeep_node.device_sets import judge_headers
+from aerokeep_node.fstab import Filesystem, fstab_text
 from aerokeep_node.headers import header_json
 from aerokeep_node.refusal import NotNowError, RefusalError
 from aerokeep_node.smd_staging import judge_smd
@@ -17,7 +18,7 @@ from aerokeep_node.stage_order import DeviceOrder, FileOrder, Order, SetOrder, p
 from sandbox.dataplane.names import volume_links
 from sandbox.light.capturing import download
 from sandbox.light.content import Extent, Volume
-from sandbox.light.host import CONF, DROP_IN, FIRST_START_CONF, Host
+from sandbox.light.host import CONF, DROP_IN, FIRST_START_CONF, FSTAB, Host
 from sandbox.light.looking import clock
 from sandbox.light.server import work_directory_of
 
@@ -60,8 +61,9 @@ def stage(host: Host, run: str, order: Order, files: Files) -> dict[str, Any]:
     headers = _judge_sets(host, order, files=False)
     _mount(host, order)
     headers |= _judge_sets(host, order, files=True)
+    _stage_fstab(host, run, order)
     _stage_smd(host, f"{work_directory_of(parse_conf(text))}/smd", run, order, smd)
-    _stage_conf(host, run, text)
+    _put(host, CONF, run, text)
     _stage_first_start(host, first)
     return {"staged": True, "headers": headers, "conf_path": CONF, "clock": clock(host), "rewritten": rewritten}
 
@@ -71,6 +73,8 @@ def back(host: Host, run: str) -> dict[str, Any]:
     check_idle(host)
     put_back = ["first_start"] if DROP_IN in host.files else []
     _stage_first_start(host, None)
+    if _put_back(host, FSTAB, run):
+        put_back.append("fstab")
     for point, volume_id in host.unmounted.get(run, {}).items():
         volume = _volume(host, volume_id)
         if volume is not None and host.mounts.setdefault(point, volume) is not volume:
@@ -81,8 +85,7 @@ def back(host: Host, run: str) -> dict[str, Any]:
         host.move(f"{folder}.aerokeep-{run}", folder)
         host.remove(f"{folder}/{ASIDE}")
         put_back.append("smd")
-    if f"{CONF}.aerokeep-{run}" in host.files:
-        host.move(f"{CONF}.aerokeep-{run}", CONF)
+    if _put_back(host, CONF, run):
         put_back.append("conf")
     not_mounted = [point for point in host.unmounted.get(run, {}) if point not in host.mounts]
     return {"staged": False, "put_back": put_back, "not_mounted": not_mounted}
@@ -110,14 +113,18 @@ def _rewritten(host: Host, order: Order) -> dict[str, str]:
         volume = _volume(host, device.volume_id)
         if device.role == "file" or volume is None or host.volume_at(device.path) is volume:
             continue
-        names[device.path] = "/dev/" + volume_links(volume.volume_id, volume.device)[0]
+        names[device.path] = _link(volume)
     return names
+
+
+def _link(volume: Volume) -> str:
+    return "/dev/" + volume_links(volume.volume_id, volume.device)[0]
 
 
 def _base(host: Host, run: str, order: Order, files: Files) -> str:
     if order.conf_files:
         return files[order.conf_files[0].name].decode()
-    former = host.read(f"{CONF}.aerokeep-{run}") or host.read(CONF)
+    former = _former(host, CONF, run)
     if former is None:
         raise RefusalError("conf_unreadable", f"{CONF} is not there, and none was sent")
     return former
@@ -182,13 +189,50 @@ def _clear(host: Host, folder: str) -> None:
         host.remove(f"{folder}/{name}")
 
 
-def _stage_conf(host: Host, run: str, text: str) -> None:
-    aside, before = f"{CONF}.aerokeep-{run}", host.files.get(CONF)
+def _stage_fstab(host: Host, run: str, order: Order) -> None:
+    """Light filesystems have no UUID: they are named by their volumes."""
+    found = []
+    for wanted in order.volumes:
+        volume = _volume(host, wanted.volume_id)
+        if wanted.mount is not None and volume is not None:
+            found.append(Filesystem(wanted.mount, _link(volume), frozenset({_link(volume)})))
+    if found:
+        _put(host, FSTAB, run, fstab_text(_former(host, FSTAB, run) or "", found))
+
+
+def _aside(path: str, run: str) -> tuple[str, str]:
+    """Where the former file is kept, and what says that there was none."""
+    return f"{path}.aerokeep-{run}", f"{path}.aerokeep-{run}.none"
+
+
+def _former(host: Host, path: str, run: str) -> str | None:
+    aside, none_before = _aside(path, run)
+    if none_before in host.files:
+        return None
+    return host.read(aside) or host.read(path)
+
+
+def _put(host: Host, path: str, run: str, text: str) -> None:
+    before = host.files.get(path)
     if before == text.encode():
         return
-    if before is not None and aside not in host.files:
-        host.write(aside, before)
-    host.write(CONF, text.encode())
+    aside, none_before = _aside(path, run)
+    if aside not in host.files and none_before not in host.files:
+        host.write(none_before if before is None else aside, before or b"")
+    host.write(path, text.encode())
+
+
+def _put_back(host: Host, path: str, run: str) -> bool:
+    aside, none_before = _aside(path, run)
+    if aside in host.files:
+        host.write(path, host.files[aside])
+    elif none_before in host.files:
+        host.remove(path)
+    else:
+        return False
+    host.remove(aside)
+    host.remove(none_before)
+    return True
 
 
 def _stage_first_start(host: Host, text: str | None) -> None:

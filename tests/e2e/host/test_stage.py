@@ -66,6 +66,10 @@ class Staged:
         service.conf.chmod(0o640)
         service.systemctl("mask", "aerospike.service")
 
+    @property
+    def fstab(self) -> Path:
+        return self.host.root / "etc/fstab"
+
     def link(self, volume: str) -> Path:
         return self.host.root / f"dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume.replace('-', '')}"
 
@@ -324,28 +328,44 @@ def dying(staged: Staged, after: int, spec: str) -> int:
     ).returncode  # fmt: skip
 
 
-def test_stage_killed_at_any_change_can_be_taken_back_or_done_again(service: Service, staged: Staged) -> None:
+@pytest.fixture(params=["raw", pytest.param("mounted", marks=pytest.mark.root)])
+def whole_spec(request: pytest.FixtureRequest, staged: Staged) -> dict[str, Any]:
+    """An order for raw devices alone, and one that also mounts a filesystem and changes fstab for it."""
+    if request.param == "raw":
+        return staged.spec()
+    request.getfixturevalue("free_loop")
+    spec: dict[str, Any] = request.getfixturevalue("on_filesystem")
+    sysfs_of(staged)
+    staged.fstab.write_text("/dev/nvme9n1 {} ext4 noatime 0 2\n".format(spec["volumes"][-1]["mount"]["point"]))
+    return spec
+
+
+def test_stage_killed_at_any_change_can_be_taken_back_or_done_again(
+    service: Service, staged: Staged, whole_spec: dict[str, Any]
+) -> None:
     before = staged.look()
-    staged.stage()
+    assert staged.stage(**whole_spec)[0] == 0
     done = staged.look()
     staged.back()
-    address = staged.store.order(staged.spec())
+    address = staged.store.order(whole_spec)
     for after in range(0, 200, EVERY):
         if dying(staged, after, address) == 0:
             break
         assert service.masked
         if after % 2:
-            assert staged.stage()[0] == 0
+            assert staged.stage(**whole_spec)[0] == 0
             assert staged.look() == done, f"done again after {after} changes"
         staged.back()
         assert staged.look() == before, f"taken back after {after} changes"
     assert 20 < after < 190
 
 
-def test_back_killed_at_any_change_can_be_called_again(service: Service, staged: Staged) -> None:
+def test_back_killed_at_any_change_can_be_called_again(
+    service: Service, staged: Staged, whole_spec: dict[str, Any]
+) -> None:
     before = staged.look()
     for after in range(0, 200, EVERY):
-        staged.stage()
+        assert staged.stage(**whole_spec)[0] == 0
         code = dying(staged, after, "back")
         staged.back()
         assert service.masked
@@ -447,3 +467,83 @@ def test_another_filesystem_at_the_point_is_never_started_on(
 ) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "aerokeep-test", str(filesystem.mount_point)], check=True)
     assert staged.refusal(**on_filesystem) == (3, "mount_failed")
+
+
+# -- after a later boot --------------------------------------------------------------------------------------------
+
+
+def uuid_of(filesystem: LoopFilesystem) -> str:
+    command = ["blkid", "-c", "/dev/null", "-o", "value", "-s", "UUID", str(filesystem.image)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.usefixtures("free_loop")
+def test_a_host_without_fstab_gets_one_that_mounts_the_filesystem_again(
+    staged: Staged, filesystem: LoopFilesystem, on_filesystem: dict[str, Any]
+) -> None:
+    sysfs_of(staged)
+    before, point = staged.look(), filesystem.mount_point
+    for _ in range(2):
+        assert staged.stage(**on_filesystem)[0] == 0
+        assert (
+            staged.fstab.read_text()
+            == f"UUID={uuid_of(filesystem)} {point} ext4 noatime,nofail,x-systemd.before=aerospike.service 0 2\n"
+        )
+    subprocess.run(["umount", str(point)], check=True)
+    subprocess.run(["mount", "--fstab", str(staged.fstab), str(point)], check=True)
+    assert staged.stage(**on_filesystem)[0] == 0
+    assert staged.back()["put_back"] == ["first_start", "fstab", "smd", "conf"]
+    assert staged.look() == before
+
+
+@pytest.mark.usefixtures("free_loop")
+def test_an_entry_by_the_name_of_another_day_is_led_to_the_volume_and_the_former_one_kept(
+    staged: Staged, filesystem: LoopFilesystem, on_filesystem: dict[str, Any]
+) -> None:
+    sysfs_of(staged)
+    loop, point = staged.link("vol-0c").readlink(), filesystem.mount_point
+    former = f"# ours\nLABEL=/ / xfs defaults 0 1\n{loop}\t{point} ext4  discard 0 0\n".encode() + b"# caf\xe9"
+    staged.fstab.write_bytes(former)
+    staged.fstab.chmod(0o600)
+    for _ in range(2):
+        assert staged.stage(**on_filesystem)[0] == 0
+        assert staged.fstab.read_bytes() == former.replace(str(loop).encode(), f"UUID={uuid_of(filesystem)}".encode())
+        assert staged.fstab.with_name("fstab.aerokeep-r1").read_bytes() == former
+        assert staged.fstab.stat().st_mode & 0o777 == 0o600
+    assert "fstab" in staged.back()["put_back"]
+    assert staged.fstab.read_bytes() == former
+
+
+@pytest.mark.usefixtures("free_loop")
+@pytest.mark.parametrize("by", ["UUID", "by-id"])
+def test_an_entry_that_leads_to_the_volume_is_left_alone(
+    staged: Staged, filesystem: LoopFilesystem, on_filesystem: dict[str, Any], by: str
+) -> None:
+    sysfs_of(staged)
+    source = f"UUID={uuid_of(filesystem)}" if by == "UUID" else f"/dev/disk/by-id/{staged.link('vol-0c').name}"
+    former = f"{source} {filesystem.mount_point} ext4 defaults 0 2"
+    staged.fstab.write_text(former)
+    assert staged.stage(**on_filesystem)[0] == 0
+    assert staged.fstab.read_text() == former
+    assert "fstab" not in staged.back()["put_back"]
+
+
+@pytest.mark.usefixtures("free_loop")
+def test_without_blkid_the_filesystem_is_named_by_its_volume(
+    staged: Staged, filesystem: LoopFilesystem, on_filesystem: dict[str, Any]
+) -> None:
+    sysfs_of(staged)
+    staged.host.program_on_path("blkid", "exit 127\n")
+    assert staged.stage(**on_filesystem)[0] == 0
+    name = staged.link("vol-0c").name
+    assert (
+        staged.fstab.read_text()
+        == f"/dev/disk/by-id/{name} {filesystem.mount_point} ext4 noatime,nofail,x-systemd.before=aerospike.service 0 2\n"
+    )
+
+
+def test_a_host_without_filesystems_of_its_own_keeps_its_fstab(staged: Staged) -> None:
+    staged.fstab.write_text("/dev/nvme1n1 /data ext4 defaults 0 2")
+    assert staged.stage()[0] == 0
+    assert [path.name for path in staged.fstab.parent.glob("fstab*")] == ["fstab"]
+    assert staged.fstab.read_text() == "/dev/nvme1n1 /data ext4 defaults 0 2"

@@ -1,6 +1,7 @@
 """The verbs of a restore on nodes of the sandbox: they drive systemctl, mounts and a server as they would real ones."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,12 @@ def call(cluster: Cluster, verb: str, **parameters: str) -> Result:
     return result
 
 
+def seen(cluster: Cluster, shell: str) -> str:
+    """What a command says on the node."""
+    process = cluster.plane.spawn(only(cluster).node.instance_id, ["sh", "-c", shell], stdout=subprocess.PIPE)
+    return str(process.communicate(timeout=20)[0].decode())
+
+
 def an_order(cluster: Cluster, survey: Result) -> Result:
     """Stage what is there: same volumes, same paths, writes rejected."""
     volumes: list[Result] = [
@@ -129,6 +136,10 @@ def test_a_node_is_stopped_staged_started_with_writes_rejected_and_opened(cluste
     staged = call(cluster, "stage", Run=RUN, Spec=store.order(order))
     assert staged["staged"]
     assert len(staged["headers"]) == 3
+    entries = seen(cluster, "cat /etc/fstab || true")
+    assert bool(
+        re.fullmatch(rf"UUID=\S+ {point} ext4 \S*nofail,x-systemd\.before=aerospike\.service 0 2\n", entries)
+    ) == (cluster.plane.mode == "namespaces")
     started = asked_until(cluster, "start", "ready", Mode="first")
     assert started["cold_start"]
     surveyed = call(cluster, "survey")

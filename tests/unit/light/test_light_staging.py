@@ -8,7 +8,7 @@ import pytest
 from sandbox.dataplane.plane import NodeClock
 from sandbox.light import LightPlane
 from sandbox.light.content import BLANK
-from sandbox.light.host import CONF, DROP_IN, FIRST_START_CONF, Host
+from sandbox.light.host import CONF, DROP_IN, FIRST_START_CONF, FSTAB, Host
 from tests.unit.light.light_host import MOUNT_POINT, SMD, WORK, a_host, a_set, a_spec, ask, refusal, served, volume
 
 LATE_TRUNCATION = b'[[7,1],{"key":"test","value":"600000000000","generation":1,"timestamp":1}]'
@@ -76,6 +76,24 @@ def test_what_was_staged_comes_back(plane: LightPlane, host: Host) -> None:
     assert dict(host.files) == before
     assert host.files[f"{WORK}/smd/sindex.smd"] == SMD
     assert list(host.mounts) == [MOUNT_POINT]
+
+
+def test_a_filesystem_is_there_after_a_later_boot_whatever_its_device_is_called(plane: LightPlane, host: Host) -> None:
+    file = volume(host, "sdf")
+    host.write(FSTAB, f"/dev/nvme9n1 {MOUNT_POINT} ext4 defaults 0 2\n".encode())
+    assert stage(plane, host)[0] == 0
+    ask(plane, host, "stop", Run="r", Unmount=MOUNT_POINT)
+    host.mount_all()
+    assert host.mounts == {MOUNT_POINT: file}
+
+
+def test_a_host_without_fstab_has_none_again(plane: LightPlane, host: Host) -> None:
+    host.remove(FSTAB)
+    for _ in range(2):
+        stage(plane, host)
+        assert FSTAB in host.files
+    assert "fstab" in ask(plane, host, "stage", Run="r", Spec="back")[1]["put_back"]
+    assert not any(path.startswith(FSTAB) for path in host.files)
 
 
 def test_a_device_that_is_elsewhere_now_is_named_by_its_volume(plane: LightPlane, host: Host) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aerokeep_node.conf_staging import ConfStaging, judge_file_sizes, staged_text
+from aerokeep_node.conf_staging import judge_file_sizes, staged_text
 from aerokeep_node.formats.smd import BadSmdError, parse_smd, thresholds_after
+from aerokeep_node.kept_file import KeptFile
 from aerokeep_node.refusal import RefusalError
 from aerokeep_node.smd_staging import SmdStaging, judge_smd
 from aerokeep_node.stage_order import Order, parse_order
@@ -212,7 +213,7 @@ def test_the_conf_is_kept_before_it_is_changed_and_put_back_as_it_was(tmp_path: 
     path = tmp_path / "aerospike.conf"
     path.write_text("old")
     path.chmod(0o640)
-    conf = ConfStaging(str(path), "r1")
+    conf = KeptFile(str(path), "r1")
     for text in ("new", "newer"):
         conf.put(text)
         assert (path.read_text(), conf.former()) == (text, "old")
@@ -225,7 +226,7 @@ def test_the_conf_is_kept_before_it_is_changed_and_put_back_as_it_was(tmp_path: 
 
 def test_a_host_without_a_conf_has_none_again(tmp_path: Path) -> None:
     path = tmp_path / "etc/aerospike.conf"
-    conf = ConfStaging(str(path), "r1")
+    conf = KeptFile(str(path), "r1")
     conf.put("new")
     conf.put("newer")
     assert (path.read_text(), conf.former()) == ("newer", None)
@@ -238,7 +239,7 @@ def test_a_conf_that_is_a_link_stays_one(tmp_path: Path) -> None:
     target, link = tmp_path / "managed/asd.conf", tmp_path / "aerospike.conf"
     target.write_text("old")
     link.symlink_to(target)
-    conf = ConfStaging(str(link), "r1")
+    conf = KeptFile(str(link), "r1")
     conf.put("new")
     assert (link.is_symlink(), link.read_text(), conf.former()) == (True, "new", "old")
     assert conf.put_back()
@@ -248,7 +249,7 @@ def test_a_conf_that_is_a_link_stays_one(tmp_path: Path) -> None:
 def test_the_same_conf_again_leaves_no_trace(tmp_path: Path) -> None:
     path = tmp_path / "aerospike.conf"
     path.write_text("old")
-    ConfStaging(str(path), "r1").put("old")
+    KeptFile(str(path), "r1").put("old")
     assert list(tmp_path.iterdir()) == [path]
 
 
