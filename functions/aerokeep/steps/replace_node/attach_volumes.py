@@ -43,7 +43,7 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, volumes: Volumes, cloc
     if failed:
         raise CorruptError(f"volume_failed: AWS could not make {', '.join(failed)}: check its key and the quota")
     places = [Place(instance_id=instance_id, device=p.device, volume_id=p.volume_id) for p in placed.volumes]
-    done = swapped(request, places, volumes=volumes, catalog=catalog)
+    done = swapped(request, places, volumes=volumes, catalog=catalog, clock=clock)
     patience_s = order.config.replace.patience_s
     if not done and clock() >= began_at + timedelta(seconds=patience_s):
         raise NotReadyError(f"volumes_stuck: not every volume is at {instance_id} after {patience_s:g} s: see EC2")

@@ -9,7 +9,7 @@ from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.rules.gates import Count, Sample, count_records, judge_gates, passed
 from aerokeep.steps.shared.asking import Progress
-from aerokeep.steps.shared.patience import since
+from aerokeep.steps.shared.patience import pace_s, since
 from aerokeep.steps.shared.restoring import order_of, placed_nodes, plan_of
 from aerokeep.steps.shared.sampling import keep, looks_of, next_round, remember
 from aerokeep.steps.step import Clock, logger, step
@@ -50,7 +50,10 @@ def run(request: RunRef, *, runs: Runs, hosts: Hosts, clock: Clock) -> Progress:
     if clock() >= began_at + timedelta(seconds=deadline_s):
         problems = looks.samples[-1].problems if looks.samples else ("no host answered",)
         raise NotReadyError(f"gates_not_passed: after {deadline_s:g} s: {'; '.join(problems[:10])}")
-    return Progress(done=False, wait_s=BETWEEN_LOOKS_S)
+    # Migrations take hours; once a look was good, the next ones decide.
+    good = bool(looks.samples) and looks.samples[-1].good
+    wait_s = BETWEEN_LOOKS_S if good else pace_s(began_at, now=clock(), first_s=BETWEEN_LOOKS_S)
+    return Progress(done=False, wait_s=wait_s)
 
 
 handler = step(run)

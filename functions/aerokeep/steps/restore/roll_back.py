@@ -8,7 +8,7 @@ from aerokeep.aws.ssm import Hosts
 from aerokeep.aws.vault import Runs
 from aerokeep.aws.volumes import Volumes
 from aerokeep.model.errors import NotReadyError, RejectedError
-from aerokeep.model.restore import NewVolumes, NodeRestore
+from aerokeep.model.restore import NodeRestore
 from aerokeep.model.run import Failure, RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.steps.shared.asking import Progress
@@ -61,7 +61,7 @@ def run(request: Input, *, runs: Runs, catalog: Catalog, hosts: Hosts, volumes: 
     asker = Asker(held, runs=runs, catalog=catalog, hosts=hosts, clock=clock)
     if not _stopped(asker, held, nodes) or not _swapped_back(held, places, runs, volumes, catalog, clock):
         return Output(done=False, message=message)
-    _tell_apart(held, places, runs, volumes)
+    _tell_apart(held, places, volumes)
     if not _as_before(asker, runs, held, nodes):
         return Output(done=False, message=message)
     logger.warning("restore rolled back", cluster=held.cluster, run=held.run_id)
@@ -104,17 +104,17 @@ def _swapped_back(
 ) -> bool:
     began_at = since(runs, run, "swap-back", now=clock())
     deadline_s = order_of(runs, run).config.restore.volume_deadline_s
-    if swapped(run, places, volumes=volumes, catalog=catalog):
+    if swapped(run, places, volumes=volumes, catalog=catalog, clock=clock):
         return True
     if clock() >= began_at + timedelta(seconds=deadline_s):
         raise NotReadyError(f"volumes_stuck: not every old volume is back after {deadline_s:g} s: see EC2")
     return False
 
 
-def _tell_apart(run: RunRef, places: list[Place], runs: Runs, volumes: Volumes) -> None:
+def _tell_apart(run: RunRef, places: list[Place], volumes: Volumes) -> None:
     volumes.untag([place.volume_id for place in places], {SUPERSEDED: run.run_id})
-    made = runs.find(run, "volumes", NewVolumes) or NewVolumes(volumes=())
-    volumes.tag([placed.volume_id for placed in made.volumes], {ROLLED_BACK: run.run_id})
+    # By their tag: a Lambda may have died between a volume's creation and the note of it.
+    volumes.tag(volumes.of_run(run.run_id), {ROLLED_BACK: run.run_id})
 
 
 def _as_before(asker: Asker, runs: Runs, run: RunRef, nodes: dict[str, NodeRestore]) -> bool:

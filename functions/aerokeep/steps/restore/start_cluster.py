@@ -6,11 +6,10 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.run import RunRef
 from aerokeep.steps.shared.asking import Progress
 from aerokeep.steps.shared.marks import mark
+from aerokeep.steps.shared.patience import pace_s, since
 from aerokeep.steps.shared.restoring import order_of, placed_nodes
 from aerokeep.steps.shared.rounds import Asker
 from aerokeep.steps.step import Clock, step
-
-LOOK_AGAIN_S = 5
 
 
 def run(request: RunRef, *, runs: Runs, catalog: Catalog, hosts: Hosts, clock: Clock) -> Progress:
@@ -22,6 +21,7 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, hosts: Hosts, clock: C
 
     """
     mark(runs, request, "starting", now=clock())
+    began_at = since(runs, request, "start", now=clock())
     asker = Asker(request, runs=runs, catalog=catalog, hosts=hosts, clock=clock)
     ready = asker.until(
         "start",
@@ -30,7 +30,7 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, hosts: Hosts, clock: C
         accept=lambda body: body.get("state") == "ready",
         deadline_s=order_of(runs, request).config.restore.start_deadline_s,
     )
-    return Progress(done=ready is not None, wait_s=LOOK_AGAIN_S)
+    return Progress(done=ready is not None, wait_s=pace_s(began_at, now=clock()))
 
 
 handler = step(run)

@@ -33,7 +33,7 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, volumes: Volumes, cloc
         for instance_id, node in placed_nodes(runs, request).items()
         for device, volume_id in made.of_node(node.node_id).items()
     ]
-    done = swapped(request, places, volumes=volumes, catalog=catalog)
+    done = swapped(request, places, volumes=volumes, catalog=catalog, clock=clock)
     deadline_s = order_of(runs, request).config.restore.volume_deadline_s
     if not done and clock() >= began_at + timedelta(seconds=deadline_s):
         raise NotReadyError(f"volumes_stuck: not every volume is in its place after {deadline_s:g} s: see EC2")

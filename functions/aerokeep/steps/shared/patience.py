@@ -10,6 +10,10 @@ from aerokeep.model.wire import Instant, Wire
 LONGEST_WAIT_S = 60
 
 
+AT_ONCE_S = 25
+"""A look at a large cluster ends after this, well before its Lambda would; the next one goes on where it was."""
+
+
 class Begun(Wire):
     """When a state was first looked at."""
 

@@ -39,11 +39,10 @@ from aerokeep.rules.inventory import (
     root_namespaces,
     volumes_to_keep,
 )
+from aerokeep.steps.shared.patience import AT_ONCE_S
 from aerokeep.steps.step import logger
 
 ALARMS_OUTLIVE = timedelta(hours=1)
-AT_ONCE_S = 25
-"""A look at a large cluster ends after this, and the next one goes on where it was."""
 
 
 class Protected(Wire):

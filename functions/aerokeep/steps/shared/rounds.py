@@ -1,7 +1,7 @@
 """Ask hosts for something slow: each look takes in answers, and asks those again that are not done yet."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import Field
@@ -13,6 +13,7 @@ from aerokeep.model.errors import NotReadyError
 from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Instant, Wire
 from aerokeep.steps.shared.asking import host_error
+from aerokeep.steps.shared.patience import AT_ONCE_S
 from aerokeep.steps.step import Clock, logger
 
 NOT_NOW = 5
@@ -68,8 +69,8 @@ class Asker:
         # A run that goes on under a new epoch asks again: what was true before it was halted may not be any more.
         key = f"asked-{name or verb}-{self._run.epoch}"
         rounds = self._runs.find(self._run, key, Rounds) or Rounds(begun_at=self._clock())
-        everyone = set(instance_ids)
-        rounds = self._take_in(verb, rounds, everyone, accept)
+        everyone, until = set(instance_ids), self._clock() + timedelta(seconds=AT_ONCE_S)
+        rounds = self._take_in(verb, rounds, everyone, accept, until=until)
         waiting = sorted(everyone - rounds.done.keys())
         if waiting and self._clock() >= rounds.begun_at + timedelta(seconds=deadline_s):
             told = "; ".join(
@@ -78,13 +79,15 @@ class Asker:
             raise NotReadyError(f"not_done: {verb} is not done after {deadline_s:g} s: {told}")
         idle = [instance_id for instance_id in waiting if instance_id not in rounds.commands]
         if idle:
-            rounds = self._ask(verb, rounds, {i: parameters(i) for i in idle})
+            rounds = self._ask(verb, rounds, idle, parameters, until=until)
         self._runs.write(self._run, key, rounds)
         return None if waiting else {i: rounds.done[i] for i in sorted(everyone)}
 
-    def _take_in(self, verb: str, rounds: Rounds, everyone: set[str], accept: Callable[[Body], bool]) -> Rounds:
+    def _take_in(
+        self, verb: str, rounds: Rounds, everyone: set[str], accept: Callable[[Body], bool], *, until: datetime
+    ) -> Rounds:
         commands, done, words = dict(rounds.commands), dict(rounds.done), dict(rounds.last_words)
-        replies = self._replies({i: ids for i, ids in commands.items() if i in everyone})
+        replies = self._replies({i: ids for i, ids in commands.items() if i in everyone}, until=until)
         for instance_id, reply in replies.items():
             match reply.state:
                 case CommandState.RUNNING:
@@ -100,24 +103,37 @@ class Asker:
             del commands[instance_id]
         return rounds.model_copy(update={"commands": commands, "done": done, "last_words": words})
 
-    def _replies(self, commands: Mapping[str, tuple[str, ...]]) -> dict[str, HostReply]:
+    def _replies(self, commands: Mapping[str, tuple[str, ...]], *, until: datetime) -> dict[str, HostReply]:
         """Each instance's answer to its own last question: an earlier one may have gone to it together with others."""
         together: dict[tuple[str, ...], list[str]] = {}
         for instance_id, command_ids in commands.items():
             together.setdefault(command_ids, []).append(instance_id)
         found: dict[str, HostReply] = {}
         for command_ids, instance_ids in together.items():
+            if self._clock() >= until:
+                break
             told = self._hosts.replies(command_ids, instance_ids)
             found |= {instance_id: told[instance_id] for instance_id in instance_ids}
         return found
 
-    def _ask(self, verb: str, rounds: Rounds, targets: Mapping[str, Parameters]) -> Rounds:
-        self._catalog.require(self._run)
+    def _ask(
+        self,
+        verb: str,
+        rounds: Rounds,
+        idle: list[str],
+        parameters: Callable[[str], Parameters],
+        *,
+        until: datetime,
+    ) -> Rounds:
         commands = dict(rounds.commands)
-        for parameters, instance_ids in _alike(targets):
-            sent, reached = self._hosts.send_where_heard(verb, instance_ids, parameters)
+        targets = {instance_id: parameters(instance_id) for instance_id in idle}
+        for told, instance_ids in _alike(targets):
+            if self._clock() >= until:
+                break
+            self._catalog.require(self._run)
+            sent, reached = self._hosts.send_where_heard(verb, instance_ids, told)
             commands |= dict.fromkeys(reached, tuple(sent))
-        logger.info("asked hosts", verb=verb, instances=sorted(targets))
+        logger.info("asked hosts", verb=verb, instances=idle)
         return rounds.model_copy(update={"commands": commands})
 
 

@@ -1,12 +1,14 @@
 """Put one volume in the place of another, on many instances at once: every look does what can be done by then."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.volumes import Volumes
 from aerokeep.model.run import RunRef
 from aerokeep.model.volume import Volume
 from aerokeep.model.wire import Wire
+from aerokeep.steps.shared.patience import AT_ONCE_S
 from aerokeep.steps.step import logger
 
 SUPERSEDED = "aerokeep:superseded-by"
@@ -21,23 +23,26 @@ class Place(Wire):
     volume_id: str
 
 
-def swapped(run: RunRef, places: Sequence[Place], *, volumes: Volumes, catalog: Catalog) -> bool:
-    """Bring every place one act further → whether all are as they must be.
+def swapped(
+    run: RunRef, places: Sequence[Place], *, volumes: Volumes, catalog: Catalog, clock: Callable[[], datetime]
+) -> bool:
+    """Bring every place one act further, as many as there is time for → whether all are as they must be.
 
     What is detached is only detached: nothing is deleted, and nothing is taken by force.
     """
     at = _by_place(volumes.of_instances(place.instance_id for place in places).values())
     wanted = volumes.described(place.volume_id for place in places)
-    done, required = True, False
+    done, until = True, clock() + timedelta(seconds=AT_ONCE_S)
     for place in places:
         there = at.get((place.instance_id, place.device))
         if there is not None and there.volume_id == place.volume_id and there.attached_to:
             continue
         done = False
         act = _next_act(place, there, wanted.get(place.volume_id))
-        if act and not required:
+        if clock() >= until:
+            break
+        if act:
             catalog.require(run)
-            required = True
         match act:
             case "detach" if there is not None:
                 volumes.detach(there.volume_id)
