@@ -67,10 +67,10 @@ class Field:
         self._machines = {str(m["name"]).removeprefix("aerokeep-"): str(m["stateMachineArn"]) for m in machines}
 
     @classmethod
-    def open(cls) -> Self:
+    def open(cls, *, pace: Pace = PACE) -> Self:
         """A field of its own region; `close` it."""
         plane = LightPlane()
-        region = Region(plane, pace=PACE)
+        region = Region(plane, pace=pace)
         try:
             region.start()
             return cls(region, plane)
