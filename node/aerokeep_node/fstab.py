@@ -1,7 +1,8 @@
 """Let ``/etc/fstab`` lead to the filesystems that ``stage`` mounts, so that they are there after any later boot.
 
 What is added has ``nofail``: a boot that fails for want of a data volume leaves a host without an SSM agent, which
-nobody can reach to put it right.
+nobody can reach to put it right. systemd does not wait for such a mount, so the server is told to: started before it,
+it would make an empty file in its place.
 """
 
 import os
@@ -26,9 +27,10 @@ STABLE_FOLDERS = ("by-id", "by-label", "by-partlabel", "by-partuuid", "by-uuid")
 TAGS = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 BLKID_TIMEOUT_S = 5.0
 NOFAIL = "nofail"
+BEFORE_THE_SERVER = "x-systemd.before=aerospike.service"
 _FIELD = re.compile(r"[^ \t\r]+")
 _NOT_A_DEVICE = frozenset({"bind", "rbind"})
-_NOT_KEPT = frozenset({"", "rw", "ro", NOFAIL})
+_NOT_KEPT = frozenset({"", "rw", "ro", NOFAIL, BEFORE_THE_SERVER})
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _entry(filesystem: Filesystem) -> str:
     mount = filesystem.mount
     point = re.sub(r"[\s\\]", lambda found: f"\\{ord(found.group()):03o}", mount.point)
     kept = [option for option in mount.options.split(",") if option not in _NOT_KEPT]
-    options = ",".join([*(kept or ["defaults"]), NOFAIL])
+    options = ",".join([*(kept or ["defaults"]), NOFAIL, BEFORE_THE_SERVER])
     return f"{filesystem.source} {point} {mount.fs_type} {options} 0 2"
 
 

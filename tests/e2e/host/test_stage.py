@@ -15,6 +15,7 @@ from tests.e2e.host.a_service import Service
 from tests.e2e.host.a_store import FileStore
 from tests.e2e.host.loop_filesystem import LoopFilesystem
 
+WAITED_FOR = "nofail,x-systemd.before=aerospike.service"
 CUT_AT = 1763900000.0
 EVERY = 3
 """Every third change is killed at; 1 kills at each (four minutes)."""
@@ -485,7 +486,7 @@ def test_a_host_without_fstab_gets_one_that_mounts_the_filesystem_again(
     before, point = staged.look(), filesystem.mount_point
     for _ in range(2):
         assert staged.stage(**on_filesystem)[0] == 0
-        assert staged.fstab.read_text() == f"UUID={uuid_of(filesystem)} {point} ext4 noatime,nofail 0 2\n"
+        assert staged.fstab.read_text() == f"UUID={uuid_of(filesystem)} {point} ext4 noatime,{WAITED_FOR} 0 2\n"
     subprocess.run(["umount", str(point)], check=True)
     subprocess.run(["mount", "--fstab", str(staged.fstab), str(point)], check=True)
     assert staged.stage(**on_filesystem)[0] == 0
@@ -533,7 +534,9 @@ def test_without_blkid_the_filesystem_is_named_by_its_volume(
     staged.host.program_on_path("blkid", "exit 127\n")
     assert staged.stage(**on_filesystem)[0] == 0
     name = staged.link("vol-0c").name
-    assert staged.fstab.read_text() == f"/dev/disk/by-id/{name} {filesystem.mount_point} ext4 noatime,nofail 0 2\n"
+    assert (
+        staged.fstab.read_text() == f"/dev/disk/by-id/{name} {filesystem.mount_point} ext4 noatime,{WAITED_FOR} 0 2\n"
+    )
 
 
 def test_a_host_without_filesystems_of_its_own_keeps_its_fstab(staged: Staged) -> None:

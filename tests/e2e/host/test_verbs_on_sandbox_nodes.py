@@ -137,9 +137,9 @@ def test_a_node_is_stopped_staged_started_with_writes_rejected_and_opened(cluste
     assert staged["staged"]
     assert len(staged["headers"]) == 3
     entries = seen(cluster, "cat /etc/fstab || true")
-    assert bool(re.fullmatch(rf"UUID=\S+ {point} ext4 \S*nofail 0 2\n", entries)) == (
-        cluster.plane.mode == "namespaces"
-    )
+    assert bool(
+        re.fullmatch(rf"UUID=\S+ {point} ext4 \S*nofail,x-systemd\.before=aerospike\.service 0 2\n", entries)
+    ) == (cluster.plane.mode == "namespaces")
     started = asked_until(cluster, "start", "ready", Mode="first")
     assert started["cold_start"]
     surveyed = call(cluster, "survey")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 LINK = "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0c"
 SOURCES = frozenset({"UUID=1-2", "LABEL=my data", "PARTUUID=7", "/dev/disk/by-uuid/1-2", LINK})
-WANTED = "UUID=1-2 /data ext4 noatime,nofail 0 2"
+WANTED = "UUID=1-2 /data ext4 noatime,nofail,x-systemd.before=aerospike.service 0 2"
 
 
 def a_filesystem(point: str = "/data", options: str = "rw,noatime", source: str = "UUID=1-2") -> Filesystem:
@@ -59,10 +59,10 @@ def test_an_entry_that_is_missing_is_appended() -> None:
 @pytest.mark.parametrize(
     ("options", "written"),
     [
-        ("rw", "defaults,nofail"),
-        ("ro", "defaults,nofail"),
-        ("defaults", "defaults,nofail"),
-        ("rw,nofail,relatime,data=ordered", "relatime,data=ordered,nofail"),
+        ("rw", "defaults,nofail,x-systemd.before=aerospike.service"),
+        ("ro", "defaults,nofail,x-systemd.before=aerospike.service"),
+        ("defaults", "defaults,nofail,x-systemd.before=aerospike.service"),
+        ("rw,nofail,relatime,data=ordered", "relatime,data=ordered,nofail,x-systemd.before=aerospike.service"),
     ],
 )
 def test_an_appended_entry_never_keeps_a_host_from_booting(options: str, written: str) -> None:
@@ -72,7 +72,7 @@ def test_an_appended_entry_never_keeps_a_host_from_booting(options: str, written
 def test_mount_points_are_escaped_and_read_so() -> None:
     spaced = a_filesystem("/my data\\x")
     text = fstab_text("", [spaced])
-    assert text == r"UUID=1-2 /my\040data\134x ext4 noatime,nofail 0 2" + "\n"
+    assert text == r"UUID=1-2 /my\040data\134x ext4 noatime,nofail,x-systemd.before=aerospike.service 0 2" + "\n"
     assert fstab_text(text, [spaced]) == text
     assert fstab_text(text.replace("UUID=1-2", "/dev/sdb"), [spaced]) == text
 

@@ -123,8 +123,9 @@ def _not_at_work(order: ReplaceOrder, request: Input, catalog: Catalog) -> None:
 def _take(order: ReplaceOrder, request: Input, catalog: Catalog, runs: Runs) -> Output:
     wanted = new_run(order.request.cluster, execution=request.execution, started_at=request.started_at)
     held = catalog.acquire(wanted, request=order.request.model_dump_json())
-    if runs.find(held, "order", ReplaceOrder) is None:  # a run that goes on keeps the node as it was before
-        runs.write(held, "order", order)
+    kept = runs.find(held, "order", ReplaceOrder)
+    # A run that goes on keeps the node as it was before; that a person wants it now counts for more than the alarm.
+    runs.write(held, "order", order if kept is None else kept.model_copy(update={"alarm": order.alarm}))
     return Output(run=held)
 
 
