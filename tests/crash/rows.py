@@ -20,6 +20,8 @@ class How(StrEnum):
     """The execution is stopped at the Lambda's first AWS call; the Lambda itself goes on, as in AWS."""
     KILLED = "killed"
     """The Lambda's process dies at its first AWS call, which never happens."""
+    KILLED_MIDWAY = "killed-midway"
+    """The Lambda's process dies when its first change has taken effect, unheard; a state that makes none goes on."""
     KILLED_LATE = "killed-late"
     """The Lambda's process dies when all is done, before anybody hears its answer."""
 

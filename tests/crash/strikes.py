@@ -9,6 +9,10 @@ from sandbox.region import ApiCall, LostResponseError, Region
 from sandbox.region.lambdas.fleet import Work
 from tests.crash.rows import How
 
+LOOKS = ("Get", "Describe", "List", "Head")
+NO_CHANGES = ("s3",)
+"""What a run writes down for itself changes neither the estate nor a lock."""
+
 
 @dataclass
 class Strike:
@@ -27,6 +31,7 @@ class Strikes:
         self._lock = threading.Lock()
         self._armed: dict[str, list[Strike]] = {}
         region.faults.before(self._called)
+        region.faults.after(self._changed)
         region.fleet.lose_answer = self._answered
 
     def arm(self, execution_arn: str, strikes: Sequence[Strike]) -> None:
@@ -39,10 +44,20 @@ class Strikes:
         with self._lock:
             self._armed.pop(execution_arn, None)
 
-    def _called(self, call: ApiCall) -> None:
+    def _caller(self, call: ApiCall) -> Work | None:
         if not call.session or not self._armed:
+            return None
+        return next((work for work in self._region.fleet.at_work() if work.session == call.session), None)
+
+    def _changed(self, call: ApiCall) -> None:
+        if call.service in NO_CHANGES or call.action.startswith(LOOKS):
             return
-        work = next((work for work in self._region.fleet.at_work() if work.session == call.session), None)
+        if (work := self._caller(call)) and self._due(work, {How.KILLED_MIDWAY}):
+            self._region.fleet.kill_one(work)
+            raise LostResponseError
+
+    def _called(self, call: ApiCall) -> None:
+        work = self._caller(call)
         strike = work and self._due(work, {How.STOPPED, How.KILLED})
         if not work or not strike:
             return

@@ -130,7 +130,7 @@ def test_rows_are_all_lambda_states_times_all_strikes_and_a_sample_is_told_by_it
     rows = rows_of("backup", Backup().provoked)
     assert {row.state for row in rows} >= {"AcquireLock", "CutSnapshots", "AbandonPoint"}
     assert "DuplicateIgnored" not in {row.state for row in rows}
-    assert len(rows) == 3 * len({row.state for row in rows})
+    assert len(rows) == len(How) * len({row.state for row in rows})
     assert {row.state for row in rows if row.provoked} == {"AbandonPoint"}
     assert sampled(rows, 5, 1) == sampled(rows, 5, 1) != sampled(rows, 5, 2)
     assert len(sampled(rows, None, 1)) == len(rows)
