@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,18 +107,27 @@ class Region:
         """End everything that `start` and the calls since have started. Idempotent."""
         if self._endpoint is None:
             return
-        self.faults.clear()
-        self.schedules.stop()
-        abort_executions(self)
-        self.alarms.stop()
-        self.ec2.clockwork.stop()
-        self.bus.stop()
-        self.commands.stop()
-        self.fleet.stop()
-        self._endpoint.stop()
-        self._endpoint = None
-        hooks.uninstall()
-        logging.getLogger("moto").setLevel(self._loudness)
+        with ExitStack() as rest:  # last in, first out; one that fails keeps none of the others from being done
+            rest.callback(self._restore_environment)
+            rest.callback(logging.getLogger("moto").setLevel, self._loudness)
+            rest.callback(hooks.uninstall)
+            rest.callback(self._stop_endpoint)
+            rest.callback(self.fleet.stop)
+            rest.callback(self.commands.stop)
+            # Whoever might start another execution goes first.
+            rest.callback(abort_executions, self)
+            rest.callback(self.bus.stop)
+            rest.callback(self.ec2.clockwork.stop)
+            rest.callback(self.alarms.stop)
+            rest.callback(self.schedules.stop)
+            self.faults.clear()
+
+    def _stop_endpoint(self) -> None:
+        endpoint, self._endpoint = self._endpoint, None
+        if endpoint is not None:
+            endpoint.stop()
+
+    def _restore_environment(self) -> None:
         for name, value in self._environment.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -24,6 +24,7 @@ PARSER = "moto.stepfunctions.parser."
 ASL = PARSER + "asl."
 TASKS = ASL + "component.state.exec.state_task."
 FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
+BEGIN_S, BEGIN_POLL_S = 5.0, 0.01
 Moto = Any
 
 
@@ -160,9 +161,19 @@ def abort_executions(region: "Region") -> None:
     """End what still runs: its threads would call a region that is no more."""
     for machine in get_backend(region.account, region.region).state_machines:
         for execution in machine.executions:
-            if execution.status not in FINISHED:
+            if execution.status not in FINISHED and _has_begun(execution):
                 _finish(execution, "ABORTED")
                 execution.stop(stop_date=execution.stop_date, error=None, cause=None)
+
+
+def _has_begun(execution: Moto) -> bool:
+    """Moto starts an execution in a thread of its own, and can't stop one whose thread has not come so far."""
+    give_up = time.monotonic() + BEGIN_S
+    while execution.exec_worker is None or execution.exec_worker.env is None:
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(BEGIN_POLL_S)
+    return True
 
 
 def _start_time(_region: "Region", old: Moto) -> Moto:

@@ -53,6 +53,7 @@ def test_a_survey_describes_host_server_and_storage(host: Host) -> None:
         "device": str(host.root / "dev/nvme9n1"),
         "volume_id": f"vol-{VOLUME}",
         "instance_store": False,
+        "size_bytes": 4096,
         "problem": None,
         "header": None,
         "header_problem": "short: 4096 bytes, 69728 needed",
@@ -210,6 +211,7 @@ def test_health_tells_what_alarms_watch(host: Host) -> None:
             "evict_void_time": 0,
             "expired_objects": 0,
             "evicted_objects": 0,
+            "non_expirable_objects": None,
             "data_avail_pct": 97,
         }
     ]

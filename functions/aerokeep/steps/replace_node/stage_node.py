@@ -81,8 +81,6 @@ def _sets(node: NodeInventory, choice: DataChoice) -> list[StageSet]:
     sets = []
     for name in node.namespaces:
         devices = node.saved_devices(name)
-        if choice.data == "reattach" and name in choice.emptied:
-            continue  # on no volume that was brought back: there is nothing to check
         versions = {device.header.version for device in devices if device.header is not None}
         sets.append(
             StageSet(
@@ -90,7 +88,8 @@ def _sets(node: NodeInventory, choice: DataChoice) -> list[StageSet]:
                 n_devices=len(devices),
                 random=None,
                 version=versions.pop() if len(versions) == 1 else None,
-                blank=choice.data == "empty",
+                # On no volume that was brought back, such as instance store: it begins blank, and its peers fill it.
+                blank=choice.data == "empty" or name in choice.emptied,
             )
         )
     return sets
