@@ -1,5 +1,6 @@
 """State ``RollBack``: after a failure before writes were opened, bring the old cluster back as it was."""
 
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from aerokeep.steps.shared.asking import Progress
 from aerokeep.steps.shared.marks import mark, marked
 from aerokeep.steps.shared.patience import since
 from aerokeep.steps.shared.releasing import release
-from aerokeep.steps.shared.restoring import order_of, placed_nodes, stop_parameters
+from aerokeep.steps.shared.restoring import order_of, placed_nodes, relaunched_of, stop_parameters
 from aerokeep.steps.shared.rounds import Asker
 from aerokeep.steps.shared.swapping import SUPERSEDED, Place, swapped
 from aerokeep.steps.step import Clock, logger, step
@@ -55,21 +56,24 @@ def run(request: Input, *, runs: Runs, catalog: Catalog, hosts: Hosts, volumes: 
     if not marked(runs, held, "fencing"):
         release(held, catalog)
         return Output(done=True, message=message)
-    nodes = placed_nodes(runs, held)
-    places = _way_back(runs, held, nodes, volumes)
+    nodes, relaunched = placed_nodes(runs, held), frozenset(relaunched_of(runs, held).instances.values())
+    places = _way_back(runs, held, nodes, volumes, relaunched=relaunched)
     mark(runs, held, "rolling-back", now=clock())
     asker = Asker(held, runs=runs, catalog=catalog, hosts=hosts, clock=clock)
     if not _stopped(asker, held, nodes) or not _swapped_back(held, places, runs, volumes, catalog, clock):
         return Output(done=False, message=message)
     _tell_apart(held, places, volumes)
-    if not _as_before(asker, runs, held, nodes):
+    # What was gone before the restore goes back to being off: its image knows nothing of the mounts of old volumes.
+    if not _as_before(asker, runs, held, nodes, served=nodes.keys() - relaunched):
         return Output(done=False, message=message)
     logger.warning("restore rolled back", cluster=held.cluster, run=held.run_id)
     release(held, catalog)
     return Output(done=True, message=f"{message} (rolled back: the old volumes serve again, the new ones are kept)")
 
 
-def _way_back(runs: Runs, run: RunRef, nodes: dict[str, NodeRestore], volumes: Volumes) -> list[Place]:
+def _way_back(
+    runs: Runs, run: RunRef, nodes: dict[str, NodeRestore], volumes: Volumes, *, relaunched: frozenset[str]
+) -> list[Place]:
     """Where each old volume goes; refused before anything is touched."""
     if marked(runs, run, "opening"):
         raise RejectedError("writes_open: writes may have been taken already: nothing is rolled back")
@@ -78,10 +82,10 @@ def _way_back(runs: Runs, run: RunRef, nodes: dict[str, NodeRestore], volumes: V
     places, gone = [], []
     for instance_id, node in nodes.items():
         for volume in node.volumes:
-            if volume.old_volume_id is None or volume.old_volume_id not in there:
+            if volume.old_volume_id in there:
+                places.append(Place(instance_id=instance_id, device=volume.device, volume_id=str(volume.old_volume_id)))
+            elif instance_id not in relaunched:
                 gone.append(f"{volume.device} of {node.node_id}")
-            else:
-                places.append(Place(instance_id=instance_id, device=volume.device, volume_id=volume.old_volume_id))
     if gone:
         raise RejectedError(f"no_way_back: the old volumes of {', '.join(gone)} exist no more")
     return places
@@ -117,8 +121,10 @@ def _tell_apart(run: RunRef, places: list[Place], volumes: Volumes) -> None:
     volumes.tag(volumes.of_run(run.run_id), {ROLLED_BACK: run.run_id})
 
 
-def _as_before(asker: Asker, runs: Runs, run: RunRef, nodes: dict[str, NodeRestore]) -> bool:
-    """SMD and conf come out of the aside copies that the hosts kept; then every server starts as it used to."""
+def _as_before(
+    asker: Asker, runs: Runs, run: RunRef, nodes: dict[str, NodeRestore], *, served: AbstractSet[str]
+) -> bool:
+    """SMD and conf come out of the aside copies that the hosts kept; then those that served start as they used to."""
     staged = asker.until(
         "stage",
         nodes,
@@ -131,7 +137,7 @@ def _as_before(asker: Asker, runs: Runs, run: RunRef, nodes: dict[str, NodeResto
         return False
     started = asker.until(
         "start",
-        nodes,
+        served,
         lambda _: {"Run": run.run_id, "Mode": "normal"},
         accept=lambda body: body.get("state") == "ready",
         deadline_s=order_of(runs, run).config.restore.start_deadline_s,
