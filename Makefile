@@ -37,7 +37,7 @@ demo-replace: system layer synth ## Let a node lose its power in the sandbox, an
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo_replace $(DEMO)
 
 test: system layer synth ## Run all tests (K=<expression> selects, as pytest -k does; J=3 runs three at a time)
-	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile) $(SELECT)
+	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile --no-loadscope-reorder) $(SELECT)
 
 unit: $(VENV)/.ready ## Run the tests that need no sockets and no build
 	$(PYTEST) tests/unit -n 2 $(SELECT)
