@@ -12,7 +12,7 @@ from sandbox.light import LightPlane
 from sandbox.light.host import CONF
 from tests.e2e.host.a_host import Host
 from tests.e2e.host.a_service import Service
-from tests.unit.light.light_host import a_host, ask, volume
+from tests.workflow.light.light_host import a_host, ask, volume
 
 
 @pytest.fixture

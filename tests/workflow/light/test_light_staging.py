@@ -9,7 +9,7 @@ from sandbox.dataplane.plane import NodeClock
 from sandbox.light import LightPlane
 from sandbox.light.content import BLANK
 from sandbox.light.host import CONF, DROP_IN, FIRST_START_CONF, FSTAB, Host
-from tests.unit.light.light_host import MOUNT_POINT, SMD, WORK, a_host, a_set, a_spec, ask, refusal, served, volume
+from tests.workflow.light.light_host import MOUNT_POINT, SMD, WORK, a_host, a_set, a_spec, ask, refusal, served, volume
 
 LATE_TRUNCATION = b'[[7,1],{"key":"test","value":"600000000000","generation":1,"timestamp":1}]'
 NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

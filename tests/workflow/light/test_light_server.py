@@ -11,7 +11,7 @@ from sandbox.light import LightPlane
 from sandbox.light.content import BLANK, Data
 from sandbox.light.host import Host
 from sandbox.light.server import Server
-from tests.unit.light.light_host import MOUNT_POINT, a_host, ask, volume
+from tests.workflow.light.light_host import MOUNT_POINT, a_host, ask, volume
 
 OLD = Data("then", 100)
 NEW = Data("now", 120)
