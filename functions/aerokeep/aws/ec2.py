@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 
 from aerokeep.aws.clients import client
 from aerokeep.aws.errors import code_of, translated
+from aerokeep.aws.tags import tag_list, tag_map
 from aerokeep.model.cluster import Tag
 from aerokeep.model.instance import AttachedVolume, Instance
 from aerokeep.model.plan import NodePlan
@@ -134,7 +135,7 @@ class Cutter:
                     "ExcludeDataVolumeIds": list(node.exclude_volume_ids),
                 },
                 Description=f"Aerokeep {tags.get('aerokeep:point', '')}",
-                TagSpecifications=[{"ResourceType": "snapshot", "Tags": _tag_list(tags)}],
+                TagSpecifications=[{"ResourceType": "snapshot", "Tags": tag_list(tags)}],
             )
         except ClientError as error:
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -180,7 +181,7 @@ class Snapshots:
     def tag(self, snapshot_ids: Iterable[str], tags: Mapping[str, str]) -> None:
         """Add tags; the same tags again change nothing."""
         with translated("CreateTags"):
-            self._ec2.create_tags(Resources=sorted(snapshot_ids), Tags=_tag_list(tags))
+            self._ec2.create_tags(Resources=sorted(snapshot_ids), Tags=tag_list(tags))
 
     def delete(self, snapshot_id: str) -> None:
         """Delete one snapshot; one that is gone already counts as deleted."""
@@ -203,9 +204,5 @@ def _snapshot(raw: "SnapshotTypeDef") -> Snapshot:
         kms_key_id=raw.get("KmsKeyId"),
         started_at=raw["StartTime"],
         state_message=raw.get("StateMessage"),
-        tags={str(tag.get("Key")): str(tag.get("Value")) for tag in raw.get("Tags", [])},
+        tags=tag_map(raw.get("Tags")),
     )
-
-
-def _tag_list(tags: Mapping[str, str]) -> Any:  # noqa: ANN401 - TypedDicts of two sorts take the same list
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
