@@ -54,11 +54,6 @@ class InventoryDevice(Wire):
     size_bytes: int | None = None
     """As the host measured it: a shadow must not be smaller than the device that it shadows (aerospike.md §D3)."""
 
-    @property
-    def saved(self) -> bool:
-        """Whether it is on EBS, so that a snapshot can hold it."""
-        return self.volume_id is not None
-
 
 class NodeInventory(Wire):
     """One node."""

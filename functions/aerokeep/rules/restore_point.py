@@ -7,8 +7,6 @@ from aerokeep.model.inventory import InventoryDevice, NodeInventory
 from aerokeep.model.recovery_point import Manifest, NodeCut, Snapshot, SnapshotState
 from aerokeep.rules.plan import Refusal
 
-RESTORABLE = frozenset({SnapshotState.COMPLETED})
-
 
 def label_refusals(manifest: Manifest, accepted: Consistency | None) -> Iterator[Refusal]:
     """Below ``cluster`` the operator must say the very label, so that nobody takes less than they think they do."""
@@ -61,7 +59,7 @@ def _snapshot_refusals(
     if found is None:
         yield Refusal(code="snapshot_missing", detail=f"{snapshot_id} does not exist any more: choose another point")
         return
-    if found.state not in RESTORABLE:
+    if found.state is not SnapshotState.COMPLETED:
         detail = f"{snapshot_id} is {found.state}: bring it back, or choose another point"
         yield Refusal(code="snapshot_unusable", detail=detail)
     if (of := found.tags.get("aerokeep:point")) != point_id:
