@@ -16,6 +16,8 @@ LONGEST_PART_OF_A_RESTORE_S = 36_000
 # And for the replacement of a node: it waits so long for the server's start, and as long again for its join.
 LONGEST_JOIN_S = 86_400
 LONGEST_PATIENCE_S = 7_200
+# And for an export or an import, with the estimate before it and the verification after it.
+LONGEST_TRANSFER_S = 64_800
 
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
@@ -120,6 +122,59 @@ class Replace(Section):
     join_deadline_s: int = Field(default=43_200, ge=60, le=LONGEST_JOIN_S)
 
 
+class Encryption(Section):
+    """The tool's own encryption of exports."""
+
+    mode: Literal["aes128", "aes256"]
+    key: Annotated[
+        str,
+        _matching(
+            r"file:/[\w./-]+|secret:[\w+=,.@:/-]+",
+            "write file:<path on the runner> or secret:<name in Secrets Manager>",
+        ),
+    ]
+
+
+class Export(Section):
+    """How exports and imports run (docs/export.md)."""
+
+    schedule: Schedule | None = None
+    runner: Literal["least_loaded", "tagged", "each_rack"] = "least_loaded"
+    runner_tag: Tag | None = None
+    mode: Literal["stream", "directory"] = "stream"
+    directory: Annotated[str, _matching(r"/[\w./-]+", "write an absolute path on the runner")] = (
+        "/var/lib/aerokeep/transfer"
+    )
+    slices: int = Field(default=1, ge=1, le=32)
+    at_once: int = Field(default=1, ge=1, le=16)
+    parallel: int = Field(default=4, ge=1, le=64)
+    file_mib: int = Field(default=250, ge=1)
+    records_per_second: int = Field(default=0, ge=0)
+    bandwidth_mibps: int = Field(default=0, ge=0)
+    nice: int = Field(default=10, ge=0, le=19)
+    compression: Literal["gzip", "zstd", "none"] = "gzip"
+    encryption: Encryption | None = None
+    overlap_s: int = Field(default=600, ge=0)
+    verify: Literal["full", "sizes"] = "full"
+    tries: int = Field(default=3, ge=1, le=10)
+    deadline_s: int = Field(default=43_200, ge=60, le=LONGEST_TRANSFER_S)
+    runner_silence_s: int = Field(default=300, ge=60, le=3_600)
+    silence_s: int = Field(default=1_800, ge=300, le=86_400)
+    import_from: tuple[ClusterName, ...] = ()
+
+    @model_validator(mode="after")
+    def _tag_goes_with_tagged(self) -> Self:
+        if (self.runner == "tagged") != (self.runner_tag is not None):
+            raise ValueError("runner: tagged and runner_tag go together; write both, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _encrypted_bytes_do_not_compress(self) -> Self:
+        if self.encryption is not None and self.compression == "gzip":
+            raise ValueError("encrypted bytes do not compress; write compression: zstd (by the tool itself) or none")
+        return self
+
+
 class Notifications(Section):
     """Who hears of executions that did not succeed."""
 
@@ -138,6 +193,7 @@ class Cluster(Section):
     not_saved: tuple[Namespace, ...] = ()
     restore: Restore = Restore()
     replace: Replace = Replace()
+    export: Export = Export()
     instance_roles: tuple[RoleArn, ...] = ()
     kms_keys: tuple[KeyArn, ...] = ()
     subnets: tuple[SubnetId, ...] = ()
@@ -145,8 +201,10 @@ class Cluster(Section):
     def parameter(self, name: str) -> dict[str, Any]:
         """Shape what the Lambdas read from the SSM parameter ``/aerokeep/clusters/<name>``."""
         told = {"tag", "consistency", "shortfall", "write_stop", "snapshot_deadline_s", "not_saved", "kms_keys"}
-        told |= {"restore", "replace"}
-        return {"name": name, **self.model_dump(mode="json", include=told)}
+        told |= {"restore", "replace", "export"}
+        shaped = self.model_dump(mode="json", include=told)
+        shaped["export"].pop("schedule")
+        return {"name": name, **shaped}
 
 
 class Config(Section):

@@ -17,6 +17,7 @@ from infra.names import CLUSTER_TAG, DOCUMENT_PREFIX, FAILURES_TOPIC, PARAMETERS
 
 RUNS = "runs/*"
 POINTS = "clusters/*/points/*"
+EXPORTS = "clusters/*/exports/*"
 INVENTORY = "clusters/*/inventory.json"
 INVENTORY_FILES = "clusters/*/inventory/*"
 
@@ -42,6 +43,8 @@ def instance_conditions(config: Config) -> list[dict[str, Any]]:
     values: dict[str, list[str]] = defaultdict(list)
     for cluster in config.clusters.values():
         values[cluster.tag.key].append(cluster.tag.value)
+        if (beside := cluster.export.runner_tag) is not None:
+            values[beside.key].append(beside.value)
     return [{"StringEquals": {f"aws:ResourceTag/{key}": found}} for key, found in values.items()]
 
 
@@ -92,6 +95,15 @@ class StepGrants:
         """Put objects below ``prefixes``."""
         self._objects("WriteVault", "s3:PutObject", prefixes)
         self._use_key("EncryptVault", "s3", ["kms:GenerateDataKey"])
+
+    def collect_exports(self) -> None:
+        """Delete what given-up exports have written, also versions and unfinished uploads."""
+        exports = f"{self._estate.vault_arn}/{EXPORTS}"
+        self.allow(
+            "CollectExports", ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"], [exports]
+        )
+        lists = ["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
+        self.allow("FindLeftovers", lists, [self._estate.vault_arn])
 
     def use_catalog(self, *actions: str) -> None:
         """Call ``actions`` (such as ``GetItem``) on the catalog table."""

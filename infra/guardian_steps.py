@@ -1,6 +1,6 @@
 """The steps of the guardian journey: what each may do and why, how long it may take, how much memory it has."""
 
-from infra.grants import POINTS, RUNS, StepGrants
+from infra.grants import EXPORTS, POINTS, RUNS, StepGrants
 from infra.step import Step
 
 
@@ -12,13 +12,14 @@ def _find_dead_runs(may: StepGrants) -> None:
 
 
 def _settle_run(may: StepGrants) -> None:
-    may.send("resume-writes")  # before anything else: no write stop outlives its run
+    may.send("resume-writes", "cancel")  # before anything else: no write stop and no job outlives its run
     may.describe("ec2:DescribeSnapshots")  # snapshots are found by their tag, not by what the run remembers
     may.delete_our_snapshots()
     may.use_catalog("GetItem", "PutItem", "UpdateItem")
     may.describe_our_executions()  # once more: a run may have been taken up meanwhile
-    may.read_vault(RUNS, POINTS)
-    may.write_vault(POINTS)  # it competes with CommitPoint for the manifest's key
+    may.read_vault(RUNS, POINTS, EXPORTS)
+    may.write_vault(POINTS, EXPORTS)  # it competes with CommitPoint and CommitExport for the manifest's key
+    may.collect_exports()
     may.publish_failures()  # a halted run waits for a person
 
 

@@ -1,8 +1,10 @@
 """The journeys that are deployed, each with the table of its steps."""
 
 from infra.backup_steps import BACKUP
+from infra.export_steps import EXPORT
 from infra.guardian_steps import GUARDIAN
 from infra.health_steps import HEALTH
+from infra.import_steps import IMPORT
 from infra.protect_steps import PROTECT
 from infra.replace_node_steps import REPLACE_NODE
 from infra.restore_steps import RESTORE
@@ -12,6 +14,8 @@ JOURNEYS: dict[str, tuple[Step, ...]] = {
     "backup": BACKUP,
     "restore": RESTORE,
     "replace-node": REPLACE_NODE,
+    "export": EXPORT,
+    "import": IMPORT,
     "protect": PROTECT,
     "health": HEALTH,
     "guardian": GUARDIAN,

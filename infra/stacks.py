@@ -27,7 +27,7 @@ def build_app(
     env = cdk.Environment(account=app.node.try_get_context("account"), region=app.node.try_get_context("region"))
     if nag:
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    storage = StorageStack(app, "AerokeepStorage", env=env)
+    storage = StorageStack(app, "AerokeepStorage", config=config, env=env)
     documents = DocumentsStack(app, "AerokeepDocuments", documents=products.documents, env=env)
     workflow = WorkflowStack(app, "AerokeepWorkflow", config=config, products=products, storage=storage, env=env)
     workflow.add_stack_dependency(documents)  # its roles and steps name the documents

@@ -4,11 +4,13 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.acknowledge import acknowledge
+from infra.config import Config
 
 RUNS_KEPT = cdk.Duration.days(30)
 ACCESS_LOGS_KEPT = cdk.Duration.days(365)
@@ -17,7 +19,14 @@ ACCESS_LOGS_KEPT = cdk.Duration.days(365)
 class StorageStack(cdk.Stack):
     """Vault bucket, catalog table and key; nothing here goes away with the stack."""
 
-    def __init__(self, scope: Construct, construct_id: str, **kwargs: Any) -> None:  # noqa: ANN401 - Stack's own
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        **kwargs: Any,  # noqa: ANN401 - Stack's own
+    ) -> None:
         super().__init__(scope, construct_id, termination_protection=True, **kwargs)
         self.key = kms.Key(
             self,
@@ -28,6 +37,7 @@ class StorageStack(cdk.Stack):
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
         self.vault = self._vault()
+        self._let_hosts_transfer(config)
         # As an export, so that roles elsewhere and the acknowledgements beside them spell the ARN alike.
         self.vault_arn = self.export_value(self.vault.bucket_arn)
         self.catalog = dynamodb.Table(
@@ -46,6 +56,33 @@ class StorageStack(cdk.Stack):
         )
         cdk.CfnOutput(self, "VaultName", value=self.vault.bucket_name)
         cdk.CfnOutput(self, "CatalogName", value=self.catalog.table_name)
+
+    def _let_hosts_transfer(self, config: Config) -> None:
+        """Exports can be terabytes, so hosts move them by their own roles: each cluster's in its own place."""
+        for name, cluster in config.clusters.items():
+            if not cluster.instance_roles:
+                continue
+            roles = [iam.ArnPrincipal(role) for role in cluster.instance_roles]
+            own = self.vault.arn_for_objects(f"clusters/{name}/exports/*")
+            others = [self.vault.arn_for_objects(f"clusters/{other}/exports/*") for other in cluster.export.import_from]
+            write = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
+            self._allow_hosts(self.vault, roles, actions=write, resources=[own])
+            self._allow_hosts(self.vault, roles, actions=["s3:GetObject"], resources=[own, *others])
+            self.key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    principals=roles,
+                    # GenerateDataKey for what is written; a multipart upload decrypts its own parts again.
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"kms:ViaService": f"s3.{self.region}.{self.url_suffix}"}},
+                )
+            )
+
+    @staticmethod
+    def _allow_hosts(
+        vault: s3.Bucket, roles: list[iam.ArnPrincipal], *, actions: list[str], resources: list[str]
+    ) -> None:
+        vault.add_to_resource_policy(iam.PolicyStatement(principals=roles, actions=actions, resources=resources))
 
     def _vault(self) -> s3.Bucket:
         access_logs = s3.Bucket(

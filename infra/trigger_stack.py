@@ -52,6 +52,7 @@ class TriggerStack(cdk.Stack):
             )
         schedules = Schedules(self)
         self._back_up(config, machines["backup"], schedules)
+        self._export(config, machines["export"], schedules)
         self._guard(machines, schedules)
         self._keep_watch(config, machines, schedules)
         self._follow_alarms(machines["replace-node"])
@@ -68,6 +69,20 @@ class TriggerStack(cdk.Stack):
                     ),
                     request={"cluster": name, "scheduled_time": scheduler.ContextAttribute.scheduled_time},
                     description=f"Aerokeep: backup of cluster {name}",
+                    oldest=OLDEST_START,
+                )
+
+    def _export(self, config: Config, export: sfn.StateMachine, schedules: Schedules) -> None:
+        for name, cluster in config.clusters.items():
+            if wanted := cluster.export.schedule:
+                schedules.start(
+                    export,
+                    f"export-{name}",
+                    expression=scheduler.ScheduleExpression.expression(
+                        wanted.expression, cdk.TimeZone.of(wanted.time_zone)
+                    ),
+                    request={"cluster": name, "scheduled_time": scheduler.ContextAttribute.scheduled_time},
+                    description=f"Aerokeep: export of cluster {name}",
                     oldest=OLDEST_START,
                 )
 

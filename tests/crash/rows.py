@@ -1,6 +1,7 @@
 """The rows of the crash matrix: every Lambda state of a journey, times every way to be struck there."""
 
 import json
+import keyword
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +80,11 @@ def sampled(rows: Sequence[Row], size: int | None, seed: int) -> list[Row]:
     return [row for number, row in enumerate(rows) if number in chosen]
 
 
+def _package_of(journey: str) -> str:
+    return f"{journey}_" if keyword.iskeyword(journey) else journey.replace("-", "_")
+
+
 def handler_of(journey: str, state: str) -> str:
     """The handler of a state's Lambda: state = module."""
     module = re.sub(r"(?<!^)(?=[A-Z])", "_", state).lower()
-    return f"aerokeep.steps.{journey.replace('-', '_')}.{module}.handler"
+    return f"aerokeep.steps.{_package_of(journey)}.{module}.handler"

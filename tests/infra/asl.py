@@ -15,7 +15,7 @@ SDK = re.compile(r"arn:aws:states:::aws-sdk:(?P<service>\w+):(?P<action>\w+)(?:\
 SDK_SERVICES = {"sfn": "stepfunctions", "cloudwatchlogs": "logs", "eventbridge": "events"}
 RETRIED = {"TransientError", "Lambda.ServiceException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"}
 NEVER_RETRIED = {"StopWrites", "CutSnapshots"}
-CLEAN_UPS = {"AbandonPoint", "RollBack", "HaltRestore", "HaltReplacement"}
+CLEAN_UPS = {"AbandonPoint", "RollBack", "HaltRestore", "HaltReplacement", "AbandonExport", "HaltImport"}
 """Where failures lead: each ends, by itself or by the next one, in the Fail that keeps the first error."""
 
 

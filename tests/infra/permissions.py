@@ -194,8 +194,45 @@ REPLACE_NODE: dict[str, set[str]] = {
     "ReleaseLock": UPDATE | READ_RUNS,
     "HaltReplacement": GET | UPDATE | READ_RUNS,
 }
+READ_EXPORTS = {"s3:GetObject clusters/*/exports/*", "s3:ListBucket vault", "kms:Decrypt key"}
+WRITE_EXPORTS = {"s3:PutObject clusters/*/exports/*", "kms:GenerateDataKey key"}
+COLLECT_EXPORTS = {
+    f"s3:{action} clusters/*/exports/*" for action in ("AbortMultipartUpload", "DeleteObject", "DeleteObjectVersion")
+} | {"s3:ListBucketMultipartUploads vault", "s3:ListBucketVersions vault"}
+EXPORT: dict[str, set[str]] = {
+    "AcquireLock": PARAMETERS | GET | PUT | UPDATE | WRITE_RUNS,
+    "FindRunners": FIND | verbs("health", "status", "survey") | GET | BULK,
+    "EstimateExport": verbs("export", "status") | GET | BULK,
+    "PlanExport": BULK,
+    "StopWrites": verbs("stop-writes", "resume-writes") | UPDATE | BULK,
+    "RunExport": verbs("export", "status") | GET | BULK,
+    "ResumeWrites": verbs("resume-writes") | BULK,
+    "VerifyExport": verbs("import", "status") | GET | BULK | READ_EXPORTS,
+    "CommitExport": GET | PUT | READ_RUNS | READ_EXPORTS | WRITE_EXPORTS,
+    "ReleaseLock": UPDATE | READ_EXPORTS | COLLECT_EXPORTS,
+    "AbandonExport": verbs("cancel", "resume-writes")
+    | GET
+    | PUT
+    | UPDATE
+    | READ_RUNS
+    | READ_EXPORTS
+    | WRITE_EXPORTS
+    | COLLECT_EXPORTS,
+}
+GUARDIAN["SettleRun"] |= EXPORT["AbandonExport"]
+IMPORT: dict[str, set[str]] = {
+    "AcquireLock": PARAMETERS | GET | UPDATE | BULK | READ_EXPORTS,
+    "SurveyCluster": FIND | verbs("health", "status", "survey") | BULK,
+    "PlanImport": BULK,
+    "RunImport": verbs("import", "status") | GET | BULK,
+    "CheckImport": INSTANCES | VOLUMES | verbs("health") | BULK,
+    "ReleaseLock": UPDATE | READ_RUNS,
+    "HaltImport": GET | UPDATE | READ_RUNS,
+}
 PERMISSIONS = {
     "backup": BACKUP,
+    "export": EXPORT,
+    "import": IMPORT,
     "restore": RESTORE,
     "replace-node": REPLACE_NODE,
     "protect": PROTECT,

@@ -21,8 +21,12 @@ _NAMES = {"#owner": "owner", "#run": "run", "#state": "state", "#request": "requ
 """DynamoDB reserves some of these words (``request`` among them)."""
 
 
+LANES = ("lock", "export-lock")
+"""The locks of a cluster. An export only reads, for hours: backups, and above all a restore, don't wait for it."""
+
+
 class Catalog:
-    """One table: ``pk`` = ``cluster#<name>``, ``sk`` = ``lock``, ``point#<id>`` or ``replacement`` (the last one)."""
+    """One table: ``pk`` = ``cluster#<name>``; ``sk`` = a lane, ``point#<id>``, ``export#<id>`` or ``replacement``."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         self._dynamodb = dynamodb
@@ -49,7 +53,7 @@ class Catalog:
             with translated("UpdateItem lock"):
                 reply = self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(run.cluster, "lock"),
+                    Key=_key(run.cluster, lane_of(run.journey)),
                     UpdateExpression="SET #owner = :me, #run = :run, journey = :journey, #state = :held, "
                     "acquired_at = :now, #request = :request ADD epoch :one",
                     ConditionExpression="attribute_not_exists(#owner)",
@@ -70,7 +74,7 @@ class Catalog:
         return run.model_copy(update={"epoch": int(reply["Attributes"]["epoch"]["N"])})
 
     def _held_or_taken_over(self, run: RunRef, request: str) -> RunRef:
-        held = self.standing(run.cluster)
+        held = self.standing(run.cluster, lane=lane_of(run.journey))
         if held is not None and held.run.execution == run.execution:
             return held.run
         if held is None or held.state != "halted" or held.run.journey != run.journey:
@@ -79,7 +83,7 @@ class Catalog:
             with translated("UpdateItem lock"):
                 reply = self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(run.cluster, "lock"),
+                    Key=_key(run.cluster, lane_of(run.journey)),
                     UpdateExpression="SET #owner = :me, #state = :held REMOVE reason, busy_until ADD epoch :one",
                     ConditionExpression="epoch = :epoch AND #state = :halted AND #request = :request",
                     ExpressionAttributeNames={"#owner": "owner", "#state": "state", "#request": "request"},
@@ -98,14 +102,14 @@ class Catalog:
         epoch = int(reply["Attributes"]["epoch"]["N"])
         return held.run.model_copy(update={"epoch": epoch, "execution": run.execution})
 
-    def lock(self, cluster: str) -> RunRef | None:
+    def lock(self, cluster: str, *, lane: str = "lock") -> RunRef | None:
         """The run that holds the cluster (or was halted with it), or None."""
-        standing = self.standing(cluster)
+        standing = self.standing(cluster, lane=lane)
         return None if standing is None else standing.run
 
-    def standing(self, cluster: str) -> LockState | None:
+    def standing(self, cluster: str, *, lane: str = "lock") -> LockState | None:
         """The lock with all that is known of it, or None."""
-        item = self._item(cluster, "lock")
+        item = self._item(cluster, lane)
         if item is None or "owner" not in item:
             return None
         run = RunRef(
@@ -133,7 +137,7 @@ class Catalog:
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(run.cluster, "lock"),
+                    Key=_key(run.cluster, lane_of(run.journey)),
                     UpdateExpression="SET #state = :halted, reason = :reason ADD epoch :one",
                     ConditionExpression="#owner = :me AND epoch = :epoch",
                     ExpressionAttributeNames={"#owner": "owner", "#state": "state"},
@@ -164,7 +168,7 @@ class Catalog:
         """
         names, values = {"#owner": "owner"}, {":me": {"S": run.execution}, ":epoch": {"N": str(run.epoch)}}
         if busy_until is None:
-            item = self._item(run.cluster, "lock") or {}
+            item = self._item(run.cluster, lane_of(run.journey)) or {}
             if item.get("owner") == values[":me"] and item.get("epoch") == values[":epoch"]:
                 return
             raise ConflictError(f"lock_lost: {run.run_id} no longer holds cluster {run.cluster}")
@@ -172,7 +176,7 @@ class Catalog:
             with translated("UpdateItem lock"):
                 self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(run.cluster, "lock"),
+                    Key=_key(run.cluster, lane_of(run.journey)),
                     UpdateExpression="SET busy_until = :until",
                     ConditionExpression="#owner = :me AND epoch = :epoch",
                     ExpressionAttributeNames=names,
@@ -187,7 +191,7 @@ class Catalog:
             try:
                 self._dynamodb.update_item(
                     TableName=self._table,
-                    Key=_key(run.cluster, "lock"),
+                    Key=_key(run.cluster, lane_of(run.journey)),
                     UpdateExpression="REMOVE #owner, #run, journey, #state, acquired_at, busy_until, #request, reason",
                     ConditionExpression="#owner = :me AND epoch = :epoch",
                     ExpressionAttributeNames=_NAMES,
@@ -199,17 +203,17 @@ class Catalog:
                 return False
         return True
 
-    # -- points
+    # -- points and exports
 
-    def point(self, cluster: str, point_id: str) -> dict[str, str] | None:
-        """The index entry of a point (any state), or None."""
-        item = self._item(cluster, f"point#{point_id}")
+    def entry(self, run: RunRef) -> dict[str, str] | None:
+        """The index entry of what a run makes (any state), or None."""
+        item = self._item(run.cluster, _made_by(run))
         return None if item is None else {name: str(next(iter(value.values()))) for name, value in item.items()}
 
     def announce(self, run: RunRef) -> bool:
-        """Reserve the point id for this execution → False if another execution did so before."""
+        """Reserve the id of what is made for this execution → False if another execution did so before."""
         item: Item = {
-            **_key(run.cluster, f"point#{run.point_id}"),
+            **_key(run.cluster, _made_by(run)),
             "state": {"S": "running"},
             "execution": {"S": run.execution},
             "started_at": {"S": iso(run.started_at)},
@@ -229,9 +233,9 @@ class Catalog:
         return True
 
     def record(self, run: RunRef, *, state: str, details: dict[str, str]) -> None:
-        """Write the point's final index entry; the vault's manifest remains the truth."""
+        """Write the final index entry; the vault's manifest remains the truth."""
         item: Item = {
-            **_key(run.cluster, f"point#{run.point_id}"),
+            **_key(run.cluster, _made_by(run)),
             "state": {"S": state},
             "execution": {"S": run.execution},
             "started_at": {"S": iso(run.started_at)},
@@ -270,6 +274,16 @@ class Catalog:
 
 def _key(cluster: str, sort: str) -> Item:
     return {"pk": {"S": f"cluster#{cluster}"}, "sk": {"S": sort}}
+
+
+def lane_of(journey: str) -> str:
+    """Which of a cluster's locks a journey takes."""
+    return "export-lock" if journey == "export" else "lock"
+
+
+def _made_by(run: RunRef) -> str:
+    """The index entry of the recovery point, or of the export, that a run makes under its own id."""
+    return f"{'export' if run.journey == 'export' else 'point'}#{run.run_id}"
 
 
 def _busy(cluster: str, held: LockState | None) -> str:

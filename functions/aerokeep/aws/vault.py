@@ -57,7 +57,7 @@ class Runs:
 
     def find(self, run: RunRef, name: str, kind: type[T]) -> T | None:
         """Like :meth:`read`, but None where there is nothing."""
-        body = _get(self._s3, self._bucket, _run_key(run, name))
+        body = read_object(self._s3, self._bucket, _run_key(run, name))
         return None if body is None else TypeAdapter(kind).validate_json(body)
 
     def presigned_read(self, run: RunRef, name: str) -> str:
@@ -121,7 +121,7 @@ class Points:
 
     def file(self, key: str) -> bytes | None:
         """The bytes of one file of a point, or None."""
-        return _get(self._s3, self._bucket, key)
+        return read_object(self._s3, self._bucket, key)
 
     def presigned_read(self, key: str) -> str:
         """A URL by which a host without S3 permissions reads one file of a point."""
@@ -140,21 +140,12 @@ class Points:
         The caller compares: an outcome of its own execution is its own success, also after a lost response.
         """
         key = f"{self.prefix(run)}/manifest.json"
-        try:
-            with translated("PutObject"):
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=key,
-                    Body=outcome.model_dump_json(indent=1).encode(),
-                    ContentType="application/json",
-                    IfNoneMatch="*",
-                )
-        except ConflictError:
-            standing = self.standing(run)
-            if standing is None:
-                raise
-            return standing
-        return outcome
+        if write_once(self._s3, self._bucket, key, outcome.model_dump_json(indent=1).encode()):
+            return outcome
+        standing = self.standing(run)
+        if standing is None:
+            raise ConflictError(f"manifest_taken: {key} was written by somebody else, but is not there")
+        return standing
 
     def standing(self, run: RunRef) -> Manifest | Abandonment | None:
         """What the manifest's key of the run's own point holds."""
@@ -162,7 +153,7 @@ class Points:
 
     def find(self, cluster: str, point_id: str) -> Manifest | Abandonment | None:
         """What the manifest's key of any point holds."""
-        body = _get(self._s3, self._bucket, f"clusters/{cluster}/points/{point_id}/manifest.json")
+        body = read_object(self._s3, self._bucket, f"clusters/{cluster}/points/{point_id}/manifest.json")
         if body is None:
             return None
         return TypeAdapter[Manifest | Abandonment](Manifest | Abandonment).validate_json(body)
@@ -187,7 +178,7 @@ class Inventories:
 
     def newest(self, cluster: str) -> Inventory | None:
         """The inventory as it was written last, or None where there was none yet."""
-        body = _get(self._s3, self._bucket, f"{self.prefix(cluster)}.json")
+        body = read_object(self._s3, self._bucket, f"{self.prefix(cluster)}.json")
         return None if body is None else Inventory.model_validate_json(body)
 
     def write(self, inventory: Inventory) -> None:
@@ -201,7 +192,8 @@ class Inventories:
             )
 
 
-def _get(s3: "S3Client", bucket: str, key: str) -> bytes | None:
+def read_object(s3: "S3Client", bucket: str, key: str) -> bytes | None:
+    """The bytes of an object, or None where there is none."""
     with translated("GetObject"):
         try:
             return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -210,3 +202,13 @@ def _get(s3: "S3Client", bucket: str, key: str) -> bytes | None:
             if code_of(error) in {"NoSuchKey", "404"}:
                 return None
             raise
+
+
+def write_once(s3: "S3Client", bucket: str, key: str, body: bytes) -> bool:
+    """Write a JSON object where there is none → False where there is one already."""
+    try:
+        with translated("PutObject"):
+            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
+    except ConflictError:
+        return False
+    return True

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from aerokeep.model.consistency import Consistency, Shortfall
+from aerokeep.model.transfer import Compression, Encryption, Mode
 from aerokeep.model.wire import Wire
 
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
@@ -75,6 +76,63 @@ class ReplacePolicy(Wire):
     """From the server's start until it has joined and every migration is over."""
 
 
+class RunnerChoice(StrEnum):
+    """Where asbackup and asrestore run."""
+
+    LEAST_LOADED = "least_loaded"
+    """On the node with the lowest load for its processors."""
+    TAGGED = "tagged"
+    """On instances beside the cluster that carry ``runner_tag``."""
+    EACH_RACK = "each_rack"
+    """On one node of each rack, which reads from its own rack where it can."""
+
+
+class Verification(StrEnum):
+    """How an export is verified before it is committed."""
+
+    FULL = "full"
+    """Every file is read back and parsed by the tool, or by us."""
+    SIZES = "sizes"
+    """Every file is there with the size that its listing names."""
+
+
+class ExportPolicy(Wire):
+    """How exports and imports run; what an execution input names counts for more."""
+
+    runner: RunnerChoice = RunnerChoice.LEAST_LOADED
+    runner_tag: Tag | None = None
+    mode: Mode = Mode.STREAM
+    directory: str = "/var/lib/aerokeep/transfer"
+    """On the runner; directory mode alone needs space there."""
+    slices: int = Field(default=1, ge=1, le=32)
+    """Files per namespace in stream mode; each is tried again by itself."""
+    at_once: int = Field(default=1, ge=1, le=16)
+    """Slices that one runner exports side by side."""
+    parallel: int = Field(default=4, ge=1, le=64)
+    """The tool's own threads; in directory mode also files that are up- or downloaded side by side."""
+    file_mib: int = Field(default=250, ge=1)
+    records_per_second: int = Field(default=0, ge=0)
+    """0: no limit."""
+    bandwidth_mibps: int = Field(default=0, ge=0)
+    """0: no limit."""
+    nice: int = Field(default=10, ge=0, le=19)
+    compression: Compression = Compression.GZIP
+    encryption: Encryption | None = None
+    overlap_s: int = Field(default=600, ge=0)
+    """How far before ``modified_after`` an incremental export begins: clocks of nodes differ."""
+    verify: Verification = Verification.FULL
+    tries: int = Field(default=3, ge=1, le=10)
+    """Of each part."""
+    deadline_s: float = Field(default=43_200, gt=0)
+    """From the first job to the end of the last one."""
+    runner_silence_s: float = Field(default=300, gt=0)
+    """A runner that does not answer for so long is given up, and its parts go to another one."""
+    silence_s: int = Field(default=1_800, ge=60)
+    """A job that nobody asks after for so long ends by itself."""
+    import_from: tuple[ClusterName, ...] = ()
+    """Clusters whose exports may be imported into this one, beside its own."""
+
+
 class ClusterConfig(Wire):
     """One cluster; source: the SSM parameter ``/aerokeep/clusters/<name>``."""
 
@@ -90,3 +148,4 @@ class ClusterConfig(Wire):
     kms_keys: tuple[str, ...] = ()
     restore: RestorePolicy = RestorePolicy()
     replace: ReplacePolicy = ReplacePolicy()
+    export: ExportPolicy = ExportPolicy()

@@ -29,7 +29,7 @@ class Remedy(StrEnum):
     """What the guardian does about a dead run."""
 
     ABANDON = "abandon"
-    """Resume writes, give the half-made point up, release the lock."""
+    """Resume writes, end jobs on hosts, give the half-made point or export up, release the lock."""
     RELEASE = "release"
     """It changed nothing that has to be undone: release the lock."""
     HALT = "halt"
@@ -47,6 +47,7 @@ class Verdict(Wire):
 
 _REMEDIES: Mapping[str, Remedy] = {
     "backup": Remedy.ABANDON,
+    "export": Remedy.ABANDON,
     "protect": Remedy.RELEASE,
     "health": Remedy.RELEASE,
 }

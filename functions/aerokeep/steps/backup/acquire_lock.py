@@ -89,7 +89,7 @@ def new_run(order: BackupRequest, *, execution: str, started_at: datetime) -> Ru
 
 
 def _begun_by_another(run: RunRef, catalog: Catalog) -> bool:
-    entry = catalog.point(run.cluster, run.point_id)
+    entry = catalog.entry(run)
     return entry is not None and entry["execution"] != run.execution
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from aerokeep.aws.catalog import Catalog
+from aerokeep.aws.catalog import LANES, Catalog
 from aerokeep.aws.executions import Executions
 from aerokeep.aws.ssm import Configurations
 from aerokeep.model.cluster import ClusterName
@@ -61,7 +61,8 @@ def run(
     """
     wanted = parse_request(request.request)
     clusters = [configurations.of_cluster(wanted.cluster).name] if wanted.cluster else [*configurations.all()]
-    standing = [lock for cluster in clusters if (lock := catalog.standing(cluster)) is not None]
+    lanes = [(cluster, lane) for cluster in clusters for lane in LANES]
+    standing = [lock for cluster, lane in lanes if (lock := catalog.standing(cluster, lane=lane)) is not None]
     judged = [(lock, _judge(lock, executions, clock)) for lock in standing]
 
     def those(condition: Condition) -> list[tuple[RunRef, Verdict]]:

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from aerokeep.aws.catalog import Catalog
+from aerokeep.aws.catalog import Catalog, lane_of
 from aerokeep.aws.executions import Executions
 from aerokeep.aws.notices import Notices
 from aerokeep.model.run import RunRef
@@ -10,6 +10,7 @@ from aerokeep.model.wire import Wire
 from aerokeep.rules.dead_runs import Condition, Remedy, judge_lock, remedy
 from aerokeep.steps.guardian.find_dead_runs import DeadRun
 from aerokeep.steps.shared.abandoning import Abandoner
+from aerokeep.steps.shared.abandoning_export import ExportAbandoner
 from aerokeep.steps.shared.releasing import release
 from aerokeep.steps.step import Clock, logger, step
 
@@ -30,12 +31,13 @@ def run(
     catalog: Catalog,
     executions: Executions,
     abandoner: Abandoner,
+    export_abandoner: ExportAbandoner,
     notices: Notices,
     clock: Clock,
 ) -> Output:
     """Look again, since a halted run may have been taken up meanwhile; then do what its journey allows."""
     dead = request.run
-    standing = catalog.standing(dead.cluster)
+    standing = catalog.standing(dead.cluster, lane=lane_of(dead.journey))
     if standing is None or not _same_hold(standing.run, dead):
         return Output(run_id=dead.run_id, remedy=None, detail="the lock is not its own any more")
     chosen = remedy(dead.journey)
@@ -45,6 +47,8 @@ def run(
         return Output(run_id=dead.run_id, remedy=None, detail=verdict.reason)
     logger.warning("dead run found", run=dead.run_id, journey=dead.journey, remedy=chosen, reason=request.reason)
     match chosen:
+        case Remedy.ABANDON if dead.journey == "export":
+            detail = export_abandoner.abandon(dead, reason=_found(request)).words
         case Remedy.ABANDON:
             detail = _abandon(request, abandoner)
         case Remedy.RELEASE:
@@ -61,8 +65,12 @@ def _same_hold(standing: RunRef, dead: RunRef) -> bool:
     return (standing.run_id, standing.execution) == (dead.run_id, dead.execution)
 
 
+def _found(request: DeadRun) -> str:
+    return f"dead_run: found by the guardian: {request.reason}"
+
+
 def _abandon(request: DeadRun, abandoner: Abandoner) -> str:
-    done = abandoner.abandon(request.run, reason=f"dead_run: found by the guardian: {request.reason}")
+    done = abandoner.abandon(request.run, reason=_found(request))
     words = ["the point was committed and stays" if done.committed else "the point was abandoned"]
     if done.deleted:
         words.append(f"{len(done.deleted)} snapshots deleted")

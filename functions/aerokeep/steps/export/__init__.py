@@ -1,0 +1,1 @@
+"""The steps of the export journey, a module per state."""
