@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from aerokeep_node.refusal import BadParameterError, RefusalError
 
-from sandbox.light import capturing, looking, serving, staging
+from sandbox.light import capturing, looking, serving, staging, transfers
+from sandbox.light.host import Host
+from sandbox.light.server import Server
 
 if TYPE_CHECKING:
     from sandbox.light.plane import LightPlane
@@ -83,6 +85,28 @@ def _open_writes(plane: "LightPlane", instance_id: str, parameters: Parameters) 
         return serving.open_writes(plane.host(instance_id), parameters["Namespaces"])
 
 
+def _order_job(plane: "LightPlane", instance_id: str, parameters: Parameters) -> Reply:
+    host, everyone = _cluster(plane, instance_id)
+    return transfers.order_job(host, parameters["Run"], parameters["Spec"], lambda: plane.view(host), everyone)
+
+
+def _status(plane: "LightPlane", instance_id: str, parameters: Parameters) -> Reply:
+    host, everyone = _cluster(plane, instance_id)
+    return transfers.status(host, parameters["Run"], lambda: plane.view(host), everyone)
+
+
+def _cancel(plane: "LightPlane", instance_id: str, parameters: Parameters) -> Reply:
+    host, everyone = _cluster(plane, instance_id)
+    return transfers.cancel(host, parameters["Run"], lambda: plane.view(host), everyone)
+
+
+def _cluster(plane: "LightPlane", instance_id: str) -> tuple[Host, list[Server]]:
+    """A host, and all servers that a client of its server reaches."""
+    with plane.lock:
+        host = plane.host(instance_id)
+        return host, plane.servers(host.server.cluster_name) if host.server is not None else []
+
+
 VERBS: Mapping[str, Callable[["LightPlane", str, Parameters], Reply]] = {
     "survey": _survey,
     "health": _health,
@@ -93,4 +117,8 @@ VERBS: Mapping[str, Callable[["LightPlane", str, Parameters], Reply]] = {
     "stage": _stage,
     "start": _start,
     "open-writes": _open_writes,
+    "export": _order_job,
+    "import": _order_job,
+    "status": _status,
+    "cancel": _cancel,
 }
