@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 64 << 10
 _AT_ONCE = 64
 """Records and partitions looked at in one turn of the event loop: about a millisecond."""
+_PATIENCE_S = 5.0
+"""Below a client's socket timeout (10 s in the backup tools); then the partition counts as unavailable."""
+_NAP_S = 0.05
 _DIGEST_BYTES = 20
 _RATE = struct.Struct(">I")
 _LIMIT = struct.Struct(">Q")
@@ -63,21 +66,34 @@ class Scans:
             return
 
     async def _stream(self, scan: _Scan, pieces: _Pieces) -> None:
-        for pid, after in scan.partitions:
+        patience = asyncio.get_running_loop().time() + _PATIENCE_S
+        # Where copies are still on their way, the scan comes last, and waits a little.
+        name = scan.namespace.name
+        for pid, after in sorted(scan.partitions, key=lambda found: self._migrations.is_unsettled(name, found[0])):
             if scan.full:
                 break
-            available = self._is_here(scan.namespace, pid)
+            await self._settled(name, pid, patience)
+            available = self._is_here(name, pid)
             for body in scan.replies(pid, after) if available else ():
                 await pieces.add(body)
             # A partition that has moved away meanwhile is asked for again elsewhere, from where the client got to.
             if not scan.full:
-                await pieces.add(_done(pid, available=available and self._is_here(scan.namespace, pid)), records=0)
+                await pieces.add(_done(pid, available=available and self._is_here(name, pid)), records=0)
         await pieces.add(wire.encode_reply(Reply(Result.OK), last=True), records=0)
         await pieces.send()
 
-    def _is_here(self, namespace: Namespace, pid: int) -> bool:
-        nodes = self._migrations.nodes_of(namespace.name, pid)
-        return bool(nodes) and nodes[0] == self._node_id and not self._migrations.is_unsettled(namespace.name, pid)
+    async def _settled(self, name: str, pid: int, until: float) -> None:
+        while self._is_master(name, pid) and self._migrations.is_unsettled(name, pid):
+            if asyncio.get_running_loop().time() > until:
+                return
+            await asyncio.sleep(_NAP_S)
+
+    def _is_master(self, name: str, pid: int) -> bool:
+        nodes = self._migrations.nodes_of(name, pid)
+        return bool(nodes) and nodes[0] == self._node_id
+
+    def _is_here(self, name: str, pid: int) -> bool:
+        return self._is_master(name, pid) and not self._migrations.is_unsettled(name, pid)
 
 
 async def _refuse(sink: Sink, result: Result) -> None:
