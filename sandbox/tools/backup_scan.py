@@ -158,7 +158,7 @@ class _Scan:
     def run(self, query: Any, policy: dict[str, Any]) -> None:  # noqa: ANN401 - the client's own type
         query.foreach(self._take, policy, {"nobins": True} if self._run.args.no_bins else {})
 
-    def _take(self, found: tuple[tuple[Any, ...], dict[str, int], dict[str, Any]]) -> bool:
+    def _take(self, _pid: int, found: tuple[tuple[Any, ...], dict[str, int], dict[str, Any]]) -> bool:
         run = self._run
         if run.enough:
             return False

@@ -58,7 +58,7 @@ class Server:
             replies = self.client.info_all(command, {"timeout": _TIMEOUT_MS})
         except self.errors as error:
             raise FailedError(f"Error while asking for {command} - {explained(error)}") from error
-        return [_pairs(str(text).partition("\t")[2].strip(), ";") for failed, text in replies.values() if not failed]
+        return [_pairs(str(text).rpartition("\t")[2].strip(), ";") for failed, text in replies.values() if not failed]
 
     def records(self, namespace: str, sets: Iterable[str]) -> int:
         """Estimate how many records there are.
@@ -79,7 +79,7 @@ class Server:
     def sets(self, namespace: str, name: str) -> list[dict[str, str]]:
         """Ask all nodes about a set."""
         replies = self.client.info_all(f"sets/{namespace}/{name}", {"timeout": _TIMEOUT_MS})
-        return [_pairs(str(text).partition("\t")[2].strip().rstrip(";"), ":") for _, text in replies.values()]
+        return [_pairs(str(text).rpartition("\t")[2].strip().rstrip(";"), ":") for _, text in replies.values()]
 
     def indexes(self, namespace: str) -> list[Index]:
         """List secondary indexes.
