@@ -13,6 +13,7 @@ SYSTEMD_TIMEOUT_S = 10.0
 ACCURACY = "AccuracySec=100ms"
 """systemd's own default lets a timer be a minute late."""
 KEPT_ENVIRONMENT = ("AEROKEEP_ROOT", "PATH")
+WEIGHTS = ("--property=CPUWeight=20", "--property=IOWeight=20")
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -53,11 +54,7 @@ def _systemd_run(arguments: List[str], command: List[str]) -> bool:
     return done.returncode == 0
 
 
-def start_resident(run: str, token: str, log_path: str, tree: Tree) -> None:
-    """Start the lease's resident so that neither the SSM agent's end nor this process's end can take it along."""
-    command = program_command("resident", run)
-    if has_systemd(tree) and _systemd_run([f"--unit=aerokeep-lease-{run}-{token[:8]}"], command):
-        return
+def _start_by_hand(command: List[str], log_path: str) -> None:
     with open(log_path, "ab") as log:
         # Its parent, the verb, ends at once: init becomes its parent, and no descriptor of the SSM command stays open.
         subprocess.Popen(
@@ -70,6 +67,25 @@ def start_resident(run: str, token: str, log_path: str, tree: Tree) -> None:
             start_new_session=True,
             close_fds=True,
         )
+
+
+def start_resident(run: str, token: str, log_path: str, tree: Tree) -> None:
+    """Start the lease's resident so that neither the SSM agent's end nor this process's end can take it along."""
+    command = program_command("resident", run)
+    if has_systemd(tree) and _systemd_run([f"--unit=aerokeep-lease-{run}-{token[:8]}"], command):
+        return
+    _start_by_hand(command, log_path)
+
+
+def start_transfer(job: str, run: str, token: str, log_path: str, tree: Tree, *, nice: int) -> None:
+    """Start the job of an export or import in the same way, behind everybody else on this host."""
+    command = program_command(job, run)
+    # Told to stop, only the job shall hear of it: it ends its programs in an order that leaves nothing half-made.
+    options = [f"--unit=aerokeep-transfer-{run}-{token[:8]}", f"--nice={nice}", "--property=KillMode=mixed"]
+    # Old versions of systemd know no weights.
+    if has_systemd(tree) and (_systemd_run([*options, *WEIGHTS], command) or _systemd_run(options, command)):
+        return
+    _start_by_hand(command, log_path)
 
 
 def _second_line_unit(run: str, token: str) -> str:

@@ -23,10 +23,19 @@ RUNNERS: Dict[str, str] = {
     "stage": "stage",
     "start": "start",
     "open-writes": "open_writes",
+    "export": "export",
+    "import": "import_",
+    "status": "status",
+    "cancel": "cancel",
 }
 """The module of each verb, imported when it is called: a document carries no other verb's."""
-INTERNAL: Dict[str, str] = {"resident": "run_resident", "undo": "run_undo"}
-"""Functions of ``resident``, which the documents that start or end a lease carry."""
+INTERNAL: Dict[str, Tuple[str, str]] = {
+    "resident": ("resident", "run_resident"),
+    "undo": ("resident", "run_undo"),
+    "export-job": ("transfer.export_job", "run_export_job"),
+    "import-job": ("transfer.import_job", "run_import_job"),
+}
+"""Module and function of what this program calls of itself, carried by the documents of the verbs that do."""
 _INTERNAL_ARGUMENTS = 2
 
 
@@ -34,8 +43,8 @@ def main(arguments: List[str]) -> int:
     """Run one verb; give the exit code of the contract."""
     tree = Tree.from_environment()
     if len(arguments) == _INTERNAL_ARGUMENTS and arguments[0] in INTERNAL:
-        resident = importlib.import_module("aerokeep_node.resident")
-        return int(getattr(resident, INTERNAL[arguments[0]])(tree, arguments[1]))
+        module, function = INTERNAL[arguments[0]]
+        return int(getattr(importlib.import_module("aerokeep_node." + module), function)(tree, arguments[1]))
     verb = arguments[0] if len(arguments) == 1 else ""
     result, code = _run(verb, tree)
     print(_encode(result))

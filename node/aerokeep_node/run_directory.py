@@ -1,16 +1,15 @@
 """The directory of one run below ``/run/aerokeep``: what is intended, what was done, and whether a lease lives."""
 
-import fcntl
 import json
 import os
 import shutil
 from typing import Any, Dict, List, Optional
 
-from aerokeep_node.refusal import HeldError
+from aerokeep_node.host_lock import HOME, HostLock
 from aerokeep_node.tree import Tree
 
-HOME = "run/aerokeep"
-LOCK = "lease.lock"
+LEASE_LOCK = HostLock("lease.lock", code="guard_held", what="the write stop")
+TRANSFER_LOCK = HostLock("transfer.lock", code="job_running", what="the export or import")
 
 REQUEST = "request.json"
 """What stop-writes asks its resident to do."""
@@ -35,6 +34,12 @@ STAGED = "staged.json"
 STARTED = "started.json"
 """Put here by start once the unit was told to start: from now on an ended server has failed."""
 LOG = "lease.log"
+TRANSFER = "transfer.json"
+"""The order of an export or import, as its job runs it."""
+PROGRESS = "progress.json"
+"""How far the job of that order is."""
+TRANSFER_TOMBSTONE = "transfer.tombstone"
+"""Put here by cancel: no export or import may run for this run any more."""
 KEEP_S = 2 * 86400.0
 
 
@@ -105,34 +110,12 @@ def take_lease_lock(tree: Tree, run: str) -> int:
         HeldError: ``guard_held``: another run's lease lives.
 
     """
-    os.makedirs(tree.path(HOME), mode=0o700, exist_ok=True)
-    descriptor = os.open(tree.path(HOME, LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 200, 0).decode("ascii", "replace")
-        os.close(descriptor)
-        raise HeldError("guard_held", "the write stop of run {} lives on this host".format(holder or "?")) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, run.encode("ascii"), 0)
-    return descriptor
+    return LEASE_LOCK.take(tree, run)
 
 
 def holder_of_lease_lock(tree: Tree) -> Optional[str]:
     """Say which run's lease lives on this host, if any does."""
-    try:
-        descriptor = os.open(tree.path(HOME, LOCK), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        # Shared, so that two askers don't see each other; given back at once by closing.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return os.pread(descriptor, 200, 0).decode("ascii", "replace")
-    else:
-        return None
-    finally:
-        os.close(descriptor)
+    return LEASE_LOCK.holder(tree)
 
 
 def live_run(tree: Tree) -> Optional[Dict[str, Any]]:
@@ -153,9 +136,16 @@ def prune_old_runs(tree: Tree, now_at: float) -> None:
     """Take away runs that ended long ago: /run is memory, and their copies have been uploaded or never will be."""
     for name in tree.listdir(HOME):
         run = RunDirectory(tree, name)
-        over = run.has(EVIDENCE) or run.has(TOMBSTONE) or (run.has(ASIDE_LIST) and not run.has(REQUEST))
-        if over and holder_of_lease_lock(tree) != name and now_at - os.stat(run.path).st_mtime > KEEP_S:
+        lives = name in (holder_of_lease_lock(tree), TRANSFER_LOCK.holder(tree))
+        if _is_over(run) and not lives and now_at - os.stat(run.path).st_mtime > KEEP_S:
             shutil.rmtree(run.path, ignore_errors=True)
+
+
+def _is_over(run: RunDirectory) -> bool:
+    if run.has(EVIDENCE) or run.has(TOMBSTONE):
+        return True
+    # Only what an undo could still need, an armed write stop without evidence, is kept for good.
+    return not run.has(REQUEST) and any(run.has(name) for name in (ASIDE_LIST, PROGRESS, TRANSFER_TOMBSTONE))
 
 
 def abandoned_runs(tree: Tree) -> List[str]:

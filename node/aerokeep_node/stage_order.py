@@ -2,9 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
-from aerokeep_node.refusal import RefusalError
+from aerokeep_node.order_fields import Fields, invalid
 
 ROLES = ("device", "shadow", "file", "backing")
 SMD_ACTIONS = ("replace", "clear", "keep")
@@ -108,10 +108,10 @@ def parse_order(document: object) -> Order:
         RefusalError: ``spec_invalid``, naming the field.
 
     """
-    fields = _Fields("spec", document)
-    smd, conf = _Fields("smd", fields.take("smd")), _Fields("conf", fields.take("conf"))
+    fields = Fields("spec", document)
+    smd, conf = Fields("smd", fields.take("smd")), Fields("conf", fields.take("conf"))
     first = fields.take("first_start")
-    settings = _Fields("first_start", first) if first is not None else None
+    settings = Fields("first_start", first) if first is not None else None
     order = Order(
         node_id=fields.optional_text("node_id", _NODE_ID),
         volumes=tuple(_volume(entry) for entry in fields.list("volumes")),
@@ -136,19 +136,19 @@ def parse_order(document: object) -> Order:
 
 def _judge_whole(order: Order) -> None:
     if order.conf_action == "replace" and len(order.conf_files) != 1:
-        raise _invalid(f"conf.files: exactly one file {CONF_NAME} is expected")
+        raise invalid(f"conf.files: exactly one file {CONF_NAME} is expected")
     if {device.namespace for device in order.devices} != {one.namespace for one in order.sets}:
-        raise _invalid("sets: one for each namespace that has devices, and no other")
+        raise invalid("sets: one for each namespace that has devices, and no other")
     if len({one.namespace for one in order.sets}) != len(order.sets):
-        raise _invalid("sets: a namespace stands there twice")
+        raise invalid("sets: a namespace stands there twice")
     attached = {volume.volume_id for volume in order.volumes}
     for device in order.devices:
         if device.volume_id is not None and device.volume_id not in attached:
-            raise _invalid(f"devices: {device.volume_id} of {device.path} is not among the volumes")
+            raise invalid(f"devices: {device.volume_id} of {device.path} is not among the volumes")
 
 
 def _volume(entry: object) -> VolumeOrder:
-    fields = _Fields("volumes", entry)
+    fields = Fields("volumes", entry)
     mount = fields.take("mount")
     order = VolumeOrder(fields.text("volume_id", _VOLUME), None if mount is None else _mount(mount))
     fields.end()
@@ -156,14 +156,14 @@ def _volume(entry: object) -> VolumeOrder:
 
 
 def _mount(entry: object) -> MountOrder:
-    fields = _Fields("mount", entry)
+    fields = Fields("mount", entry)
     order = MountOrder(fields.text("point", _POINT), fields.text("fs_type", _FS_TYPE), fields.text("options", _OPTIONS))
     fields.end()
     return order
 
 
 def _device(entry: object) -> DeviceOrder:
-    fields = _Fields("devices", entry)
+    fields = Fields("devices", entry)
     order = DeviceOrder(
         fields.text("namespace", _NAMESPACE),
         fields.text("path", _PATH),
@@ -175,7 +175,7 @@ def _device(entry: object) -> DeviceOrder:
 
 
 def _set(entry: object) -> SetOrder:
-    fields = _Fields("sets", entry)
+    fields = Fields("sets", entry)
     version = fields.optional_number("version")
     order = SetOrder(
         fields.text("namespace", _NAMESPACE),
@@ -189,79 +189,9 @@ def _set(entry: object) -> SetOrder:
 
 
 def _file(entry: object, name: "re.Pattern[str]") -> FileOrder:
-    fields = _Fields("files", entry)
+    fields = Fields("files", entry)
     order = FileOrder(
         fields.text("name", name), fields.text("url", _URL), fields.text("sha256", _SHA256), int(fields.number("size"))
     )
     fields.end()
     return order
-
-
-def _invalid(detail: str) -> RefusalError:
-    return RefusalError("spec_invalid", detail)
-
-
-class _Fields:
-    """One object of the order; what nobody takes is a field that nobody knows."""
-
-    def __init__(self, name: str, entry: object) -> None:
-        if not isinstance(entry, dict):
-            raise _invalid(f"{name}: an object is expected")
-        self._name = name
-        self._left: Dict[str, Any] = dict(entry)
-
-    def take(self, field: str) -> Any:  # noqa: ANN401 - anything can stand in JSON
-        if field not in self._left:
-            raise _invalid(f"{self._name}: {field} is missing")
-        return self._left.pop(field)
-
-    def text(self, field: str, pattern: "re.Pattern[str]") -> str:
-        value = self.take(field)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise _invalid(f"{self._name}: {field} is not of the form {pattern.pattern}")
-        return value
-
-    def optional_text(self, field: str, pattern: "re.Pattern[str]") -> Optional[str]:
-        if self._left.get(field, "") is None:
-            return self._left.pop(field)  # type: ignore[no-any-return] # it is None
-        return self.text(field, pattern)
-
-    def texts(self, field: str, pattern: "re.Pattern[str]") -> Tuple[str, ...]:
-        values = self.list(field)
-        if not all(isinstance(value, str) and pattern.fullmatch(value) for value in values):
-            raise _invalid(f"{self._name}: {field} is not a list of the form {pattern.pattern}")
-        return tuple(values)
-
-    def choice(self, field: str, choices: Tuple[str, ...]) -> str:
-        value = self.take(field)
-        if value not in choices:
-            raise _invalid(f"{self._name}: {field} is none of {choices}")
-        return str(value)
-
-    def number(self, field: str) -> float:
-        value = self.take(field)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise _invalid(f"{self._name}: {field} is no number")
-        return value
-
-    def optional_number(self, field: str) -> Optional[float]:
-        if self._left.get(field, 0) is None:
-            del self._left[field]
-            return None
-        return self.number(field)
-
-    def flag(self, field: str) -> bool:
-        value = self.take(field)
-        if not isinstance(value, bool):
-            raise _invalid(f"{self._name}: {field} is neither true nor false")
-        return value
-
-    def list(self, field: str) -> List[Any]:
-        value = self.take(field)
-        if not isinstance(value, list):
-            raise _invalid(f"{self._name}: {field} is no list")
-        return value
-
-    def end(self) -> None:
-        if self._left:
-            raise _invalid(f"{self._name}: unknown: {sorted(self._left)}")

@@ -97,6 +97,20 @@ VERBS: Dict[str, Verb] = {
             60,
             (_RUN, Parameter("Namespaces", _NAMESPACES, "Namespaces to open")),
         ),
+        Verb(
+            "export",
+            "Start a job that exports namespaces into the vault, or tell how far it is",
+            60,
+            (_RUN, Parameter("Spec", f"^{_URL}$", "Where the order is")),
+        ),
+        Verb(
+            "import",
+            "Start a job that imports an export from the vault or verifies one, or tell how far it is",
+            60,
+            (_RUN, Parameter("Spec", f"^{_URL}$", "Where the order is")),
+        ),
+        Verb("status", "Tell how far a run's export or import is, and what this host has for one", 60, (_RUN,)),
+        Verb("cancel", "End a run's export or import, and let none begin for it any more", 60, (_RUN,)),
     )
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from sandbox.standin import info_changes, statistics
@@ -83,6 +84,11 @@ def _sindexes(node: Node, namespace: str | None = None) -> str:
 def _udfs(node: Node) -> str:
     modules = node.metadata.smd.modules["UDF"].live()
     return "".join(f"filename={name},hash={info_changes.udf_hash(value)},type=LUA;" for name, value in modules.items())
+
+
+def _udf(node: Node, args: dict[str, str]) -> str:
+    value = node.metadata.smd.modules["UDF"].live().get(args.get("filename", ""))
+    return f"type=LUA;content={json.loads(value)['content64']};" if value else "error=not_found"
 
 
 def _address(node: Node) -> str:
@@ -254,6 +260,7 @@ _WITH_ARGUMENTS: dict[str, Callable[[Node, dict[str, str]], str]] = {
     "sindex-stat": _sindex_statistics,
     "sindex-exists": _sindex_exists,
     "smd-show": _smd_show,
+    "udf-get": _udf,
     "partition-info": _partition_info,
     "dump-wb-summary": lambda _node, _args: "ERROR:4:'verbose' may be either 'true' or 'false'",
 }

@@ -11,6 +11,7 @@ from sandbox.standin.wire import ProtocolError, Reply, Request, Result
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from sandbox.standin.scans import Scans
     from sandbox.standin.transactions import Transactions
 
     Answer = Callable[[str], str | Awaitable[str]]
@@ -23,10 +24,11 @@ _LONGEST_BODY_BYTES = 64 << 20
 class Service:
     """All client connections of a node."""
 
-    def __init__(self, *, answer: Answer, transactions: Transactions) -> None:
+    def __init__(self, *, answer: Answer, transactions: Transactions, scans: Scans) -> None:
         """``answer`` replies to one info command, at once or later."""
         self.answer = answer
         self.transactions = transactions
+        self.scans = scans
         self.connections: set[asyncio.Transport] = set()
         self.opened = 0
         self.info_complete = 0
@@ -54,6 +56,9 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._in = b""
         self._info: asyncio.Task[None] | None = None
+        self._scan: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows asyncio's base class
@@ -65,6 +70,25 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._service.connections.discard(self._transport)
             self._transport = None
+        self._room.set()
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
+
+    async def put(self, body: bytes) -> None:
+        """Send a part of a scan, and wait for room.
+
+        Raises:
+            ConnectionError: the client has gone.
+
+        """
+        self._send(wire.PROTO_MESSAGE, body)
+        await self._room.wait()
+        if self._transport is None or self._transport.is_closing():
+            raise ConnectionError("the client has gone")
 
     def data_received(self, data: bytes) -> None:
         buffer = self._in + data if self._in else data
@@ -91,6 +115,8 @@ class _Connection(asyncio.Protocol):
                 request = wire.parse_request(body)
                 if request.batch is not None:
                     self._batch(wire.parse_batch(request.batch))
+                elif request.scans:
+                    self._scan = asyncio.get_running_loop().create_task(self._service.scans.run(request, self))
                 else:
                     self._service.transactions.run(request, self._reply)
             except (ProtocolError, UnicodeDecodeError):

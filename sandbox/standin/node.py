@@ -19,6 +19,7 @@ from sandbox.standin.membership import Membership, Peer
 from sandbox.standin.metadata import Metadata
 from sandbox.standin.migration import Migrations
 from sandbox.standin.namespace import Namespace
+from sandbox.standin.scans import Scans
 from sandbox.standin.smd import Smd
 from sandbox.standin.transactions import Transactions
 
@@ -74,7 +75,11 @@ class Node:
         self.metadata = Metadata(
             self.node_id, smd=smd, fabric=self.fabric, migrations=self.migrations, on_change=self._smd_changed
         )
-        self.service = Service(answer=lambda command: info.answer(self, command), transactions=self.transactions)
+        self.service = Service(
+            answer=lambda command: info.answer(self, command),
+            transactions=self.transactions,
+            scans=Scans(self.node_id, namespaces=self.namespaces, migrations=self.migrations),
+        )
         self.membership = Membership(
             self._describe(),
             timeout_s=self._heartbeat_timeout_s(),

@@ -49,7 +49,7 @@ class Transactions:
         if namespace is None:
             done(Reply(Result.NAMESPACE))
             return
-        if request.unsupported or len(request.digest) != 20:  # noqa: PLR2004 - RIPEMD-160
+        if len(request.digest) != 20:  # noqa: PLR2004 - RIPEMD-160
             done(Reply(Result.UNSUPPORTED))
             return
         pid = record.partition_of(request.digest)

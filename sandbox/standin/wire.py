@@ -5,7 +5,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PROTO_VERSION = 2
 PROTO_INFO = 1
@@ -17,11 +20,14 @@ _BATCH_HEAD = struct.Struct(">IB")
 _COUNTS = struct.Struct(">HH")
 
 FIELD_NAMESPACE, FIELD_SET, FIELD_KEY, FIELD_DIGEST, FIELD_QUERY_ID, FIELD_BATCH = 0, 1, 2, 4, 7, 41
+FIELD_RATE, FIELD_PARTITIONS, FIELD_DIGESTS, FIELD_LIMIT, FIELD_FILTER = 10, 11, 12, 13, 43
+_BEYOND_US = frozenset({22, 30})
+"""A range of an index, a UDF."""
 
 INFO1_READ, INFO1_GET_ALL, INFO1_BATCH, INFO1_XDR, INFO1_NO_BIN_DATA = 1, 2, 8, 16, 32
 INFO2_WRITE, INFO2_DELETE, INFO2_GENERATION, INFO2_GENERATION_GT = 1, 2, 4, 8
 INFO2_DURABLE_DELETE, INFO2_CREATE_ONLY, INFO2_RESPOND_ALL = 16, 32, 128
-INFO3_LAST, INFO3_UPDATE_ONLY, INFO3_CREATE_OR_REPLACE, INFO3_REPLACE_ONLY = 1, 8, 16, 32
+INFO3_LAST, INFO3_PARTITION_DONE, INFO3_UPDATE_ONLY, INFO3_CREATE_OR_REPLACE, INFO3_REPLACE_ONLY = 1, 4, 8, 16, 32
 
 OP_READ, OP_WRITE, OP_INCR, OP_APPEND, OP_PREPEND, OP_TOUCH, OP_DELETE = 1, 2, 5, 9, 10, 11, 14
 PARTICLE_NULL, PARTICLE_INTEGER, PARTICLE_FLOAT = 0, 1, 2
@@ -77,7 +83,14 @@ class Request:
     digest: bytes
     ops: list[Op] = field(default_factory=list)
     batch: bytes | None = None
-    unsupported: bool = False
+    rest: dict[int, bytes] | None = None
+    """All other fields; only queries and scans have some that count."""
+
+    @property
+    def scans(self) -> bool:
+        """Whether it is a scan of partitions."""
+        rest = self.rest or {}
+        return (FIELD_PARTITIONS in rest or FIELD_DIGESTS in rest) and not _BEYOND_US & rest.keys()
 
     @property
     def writes(self) -> bool:
@@ -126,8 +139,8 @@ def _parse_fields(body: bytes, at: int, count: int, request: Request) -> int:
             request.key = value
         elif kind == FIELD_BATCH:
             request.batch = value
-        elif kind == FIELD_QUERY_ID:
-            request.unsupported = True
+        else:
+            request.rest = {**(request.rest or {}), kind: value}
     return at
 
 
@@ -214,6 +227,15 @@ def encode_reply(reply: Reply, *, batch_index: int = 0, last: bool = False) -> b
     counts = (reply.generation, reply.void_time, batch_index, 0, len(reply.ops))
     head = _MESSAGE.pack(22, 0, 0, info3, 0, reply.result, *counts)
     return b"".join([head, *_encode_ops(reply.ops)]) if reply.ops else head
+
+
+def encode_scan_reply(reply: Reply, *, fields: Sequence[tuple[int, bytes]] = (), info3: int = 0) -> bytes:
+    """Write a record that a scan has found (``fields`` name it), or a note about a partition."""
+    counts = (reply.generation, reply.void_time, 0, len(fields), len(reply.ops))
+    parts = [_MESSAGE.pack(22, 0, 0, info3, 0, reply.result, *counts)]
+    for kind, value in fields:
+        parts += (_FIELD.pack(len(value) + 1, kind), value)
+    return b"".join(parts + _encode_ops(reply.ops))
 
 
 def decode_reply(body: bytes) -> Reply:

@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.host.a_host import Host
 from tests.e2e.host.a_service import Service
 from tests.e2e.host.a_store import FileStore
+from tests.e2e.host.a_transfer import TransferHost
 from tests.e2e.host.loop_filesystem import LoopFilesystem, why_no_loop_filesystem
 
 
@@ -40,6 +41,13 @@ def service(host: Host) -> Iterator[Service]:
 @pytest.fixture
 def store() -> Iterator[FileStore]:
     made = FileStore()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def transfer(host: Host, store: FileStore) -> Iterator[TransferHost]:
+    made = TransferHost(host, store)
     yield made
     made.close()
 

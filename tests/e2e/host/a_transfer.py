@@ -1,0 +1,172 @@
+"""A test host that exports and imports: stand-in tools on its PATH, a folder for a vault, and orders to send."""
+
+import contextlib
+import gzip
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.host.a_host import Answer, Host
+from tests.e2e.host.a_store import FileStore
+
+FAKE = Path(__file__).with_name("fake_tool.py")
+BUCKET = "vault-bucket"
+PREFIX = "clusters/demo/exports/e1"
+TOKEN = "0123456789abcdef"
+OVER = ("done", "failed", "cancelled", "dead")
+
+Status = dict[str, Any]
+
+
+class TransferHost:
+    """One host; ``fakes`` says what its tools shall do."""
+
+    def __init__(self, host: Host, store: FileStore) -> None:
+        self.host = host
+        self.store = store
+        self.vault = host.root / "vault" / BUCKET
+        self.vault.mkdir(parents=True)
+        self.fakes()
+        for name in ("asbackup", "asrestore", "aws"):
+            host.program_on_path(name, f'exec {sys.executable} -I -S {FAKE} {host.root} {name} "$@"\n')
+
+    def fakes(self, **orders: Any) -> None:  # noqa: ANN401 - whatever the stand-ins understand
+        self._fakes = {name.replace("__", " "): value for name, value in orders.items()}
+        (self.host.root / "fakes.json").write_text(json.dumps(self._fakes))
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        file = self.host.root / "calls"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def calls_of(self, name: str, **having: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - whatever they log
+        calls = [call for call in self.calls if call["name"] == name]
+        return [call for call in calls if all(call.get(field) == value for field, value in having.items())]
+
+    # -- orders ----------------------------------------------------------------------------------------------------
+
+    def order(self, kind: str = "export", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+        order: dict[str, Any] = {
+            "kind": kind, "run": "r1", "token": TOKEN,
+            "server": {"address": "127.0.0.1", "port": self.host.server.port},
+            "bucket": BUCKET, "region": "eu-central-1", "prefix": PREFIX,
+            "parts": [self.part()],
+            "mode": "stream", "directory": "/var/lib/aerokeep/transfer",
+            "at_once": 1, "parallel": 2, "sets": [], "modified_after": None, "modified_before": None,
+            "records_per_second": 0, "bandwidth_mibps": 0, "nice": 10, "prefer_rack": None,
+            "compression": "gzip", "encryption": None, "file_mib": 250, "needed_mib": 0,
+            "begin_at": None, "end_at": None, "silence_s": 1800,
+        }  # fmt: skip
+        if kind == "import":
+            order.update({"write": "unique", "extra_ttl_s": 0, "indexes_last": True})
+        if kind == "verify":
+            order.update({"sample": None})
+        return {**order, **changes}
+
+    def part(self, name: str = "test-00", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+        part = {"name": name, "namespace": "test", "partitions": None, "metadata": True, "expected_bytes": 1000}
+        return {**part, **changes}
+
+    def call(self, **changes: Any) -> Answer:  # noqa: ANN401 - any field of an order
+        order = self.order(**changes)
+        verb = "export" if order["kind"] in ("export", "estimate") else "import"
+        return self.host.call(verb, Run=order["run"], Spec=self.store.order(order))
+
+    def begin(self, **changes: Any) -> Status:  # noqa: ANN401 - any field of an order
+        code, status = self.call(**changes)
+        assert code == 0, (status, self.log())
+        return status
+
+    def refusal(self, **changes: Any) -> tuple[int, str]:  # noqa: ANN401 - any field of an order
+        code, result = self.call(**changes)
+        assert not result["ok"], result
+        assert not self.calls_of("asbackup", zone="UTC")
+        return code, str(result["error"]["code"])
+
+    # -- what becomes of them --------------------------------------------------------------------------------------
+
+    def status(self, run: str = "r1") -> Status:
+        code, status = self.host.call("status", Run=run)
+        assert code == 0, status
+        return status
+
+    def cancel(self, run: str = "r1") -> Status:
+        code, status = self.host.call("cancel", Run=run)
+        assert code == 0, status
+        return status
+
+    def progress(self, run: str = "r1") -> Status:
+        """Look without being heard."""
+        return dict(json.loads((self.host.root / "run/aerokeep" / run / "progress.json").read_text()))
+
+    def end(self, run: str = "r1", within_s: float = 20.0) -> Status:
+        """Wait for the end, and give the status then."""
+        until = time.monotonic() + within_s
+        while self.progress(run)["state"] not in OVER:
+            assert time.monotonic() < until, (self.progress(run), self.log(run))
+            time.sleep(0.05)
+        until = time.monotonic() + 5.0
+        while self.processes():
+            assert time.monotonic() < until, (self.processes(), self.log(run))
+            time.sleep(0.02)
+        return self.status(run)
+
+    def do(self, **changes: Any) -> Status:  # noqa: ANN401 - any field of an order
+        self.begin(**changes)
+        return self.end(str(changes.get("run", "r1")))
+
+    def error(self, **changes: Any) -> str:  # noqa: ANN401 - any field of an order
+        """Let an order fail, and give the code of its first part's error."""
+        status = self.do(**changes)
+        assert status["state"] == "failed", (status, self.log())
+        return str(status["parts"][0]["error"]["code"])
+
+    def wait_for(self, file: str, within_s: float = 20.0) -> None:
+        until = time.monotonic() + within_s
+        while not (self.host.root / file).exists():
+            assert time.monotonic() < until, (self.progress(), self.log())
+            time.sleep(0.02)
+
+    def log(self, run: str = "r1") -> str:
+        return self.host.log(run)
+
+    # -- traces ----------------------------------------------------------------------------------------------------
+
+    @property
+    def objects(self) -> list[str]:
+        """The names of what is in the vault, without the proof that it can be reached."""
+        names = (path.name for path in (self.vault / PREFIX).glob("*")) if (self.vault / PREFIX).exists() else ()
+        return sorted(name for name in names if not name.startswith("begun."))
+
+    def lines(self, name: str) -> list[str]:
+        content = (self.vault / PREFIX / name).read_bytes()
+        return (gzip.decompress(content) if name.endswith(".gz") else content).decode().splitlines()
+
+    def processes(self) -> list[str]:
+        """Give every process of this host that is not a test's own call of a verb."""
+        return [" ".join(arguments) for _, arguments in self._processes()]
+
+    def job_pids(self) -> list[int]:
+        return [pid for pid, arguments in self._processes() if arguments[-2:-1] in (["export-job"], ["import-job"])]
+
+    def _processes(self) -> Iterator[tuple[int, list[str]]]:
+        mark = f"AEROKEEP_ROOT={self.host.root}".encode()
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
+                    arguments = (folder / "cmdline").read_bytes().decode().split("\0")[:-1]
+                    if arguments:
+                        yield int(folder.name), arguments
+
+    @property
+    def spool(self) -> Path:
+        return self.host.root / "var/lib/aerokeep/transfer"
+
+    def close(self) -> None:
+        for pid in self.job_pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
