@@ -60,6 +60,10 @@ class Host:
     """Run → files copied aside, in memory as /run is."""
     unmounted: dict[str, dict[str, str]] = field(default_factory=dict)
     """Run → mount point → volume id, of what ``stop`` unmounted."""
+    stop: object | None = None
+    """The last write stop, as `guarding` keeps it."""
+    tombstones: set[str] = field(default_factory=set)
+    """Runs for which no write stop begins any more."""
     job: object | None = None
     """The last transfer job, as `transfers` keeps it."""
     cancelled: set[str] = field(default_factory=set)

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 from sandbox.dataplane.plane import TRUE_CLOCK, DataPlaneError, NodeClock, check_size
 from sandbox.dataplane.run_id import RunId, make_workdir
-from sandbox.light import scripts, serving, verbs
+from sandbox.light import guarding, scripts, serving, verbs
 from sandbox.light.cluster import View, view_of
 from sandbox.light.content import Data, Store, Volume
 from sandbox.light.host import Host
@@ -173,12 +173,15 @@ class LightPlane:
     def servers(self, cluster_name: str) -> list[Server]:
         """The running servers of a cluster."""
         with self.lock:
+            for host in self.hosts.values():
+                guarding.settle(host)
             running = [host.server for host in self.hosts.values() if host.server is not None]
             return [server for server in running if server.cluster_name == cluster_name]
 
     def view(self, host: Host) -> View | None:
         """The cluster as a host's server sees it; None while it does not answer."""
         with self.lock:
+            guarding.settle(host)
             if host.server is None or not host.server.ready:
                 return None
             everyone = [other.server for other in self.hosts.values() if other.server is not None]

@@ -118,6 +118,8 @@ def _waiting(job: Job) -> Iterator[Reply]:
 def _advance(host: Host, job: Job, view: View | None, everyone: list[Server]) -> None:
     """Let everything have its effect that is due by now; the first part is done at once."""
     wanted = job.order["parts"]
+    if host.now < (job.order.get("begin_at") or 0):
+        return
     passed = (time.monotonic() - job.began_at) / JOB_S
     due = min(len(wanted), 1 + int(passed * len(wanted)))
     while len(job.parts) < due and not job.cancelled and view is not None:

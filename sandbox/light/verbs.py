@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from aerokeep_node.refusal import BadParameterError, RefusalError
 
-from sandbox.light import capturing, looking, serving, staging, transfers
+from sandbox.light import capturing, guarding, looking, serving, staging, transfers
 from sandbox.light.host import Host
 from sandbox.light.server import Server
 
@@ -41,12 +41,16 @@ def _health(plane: "LightPlane", instance_id: str, _: Parameters) -> Reply:
         return looking.health(host, plane.view(host))
 
 
-def _stop_writes(_plane: "LightPlane", _instance_id: str, _: Parameters) -> Reply:
-    raise RefusalError("not_simulated", "light hosts stop no writes: ask for consistency crash")
+def _stop_writes(plane: "LightPlane", instance_id: str, parameters: Parameters) -> Reply:
+    with plane.lock:
+        host = plane.host(instance_id)
+        return guarding.stop_writes(host, parameters, plane.view(host), looking.clock(host))
 
 
-def _resume_writes(_plane: "LightPlane", _instance_id: str, _: Parameters) -> Reply:
-    return {"state": "never_armed", "evidence": None}
+def _resume_writes(plane: "LightPlane", instance_id: str, parameters: Parameters) -> Reply:
+    with plane.lock:
+        host = plane.host(instance_id)
+        return guarding.resume_writes(host, parameters, plane.view(host), looking.clock(host))
 
 
 def _capture(plane: "LightPlane", instance_id: str, parameters: Parameters) -> Reply:

@@ -6,8 +6,8 @@ import time
 
 from tests.crash.field import Field
 from tests.crash.invariants import orphans
-from tests.crash.journeys import JOURNEYS
 from tests.crash.play import Player, Report
+from tests.crash.programme import JOURNEYS
 from tests.crash.rows import Row, rows_of, sampled
 
 JOBS = 3

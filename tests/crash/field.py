@@ -31,6 +31,7 @@ FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 LONGEST_S = 240.0
 POLL_S = 0.05
 GUARDIAN = "guardian"
+LANES = ("lock", "export-lock")
 TAG = "cluster"
 
 
@@ -159,34 +160,45 @@ class Field:
 
     # -- the catalog
 
-    def lock(self, cluster: str) -> dict[str, str]:
-        """The item of a cluster's lock; empty where there is none."""
-        found = self.region.client("dynamodb").get_item(TableName=self.outputs["CatalogName"], Key=_key(cluster))
+    def lock(self, cluster: str, *, lane: str = "lock") -> dict[str, str]:
+        """The item of one of a cluster's locks; empty where there is none."""
+        found = self.region.client("dynamodb").get_item(TableName=self.outputs["CatalogName"], Key=_key(cluster, lane))
         return {name: str(next(iter(value.values()))) for name, value in found.get("Item", {}).items()}
 
     def let_busy_time_pass(self, cluster: str) -> None:
         """``busy_until`` is there for Lambdas that may still act; none does any more, so nobody need wait for it."""
-        if "busy_until" in self.lock(cluster):
-            self.region.client("dynamodb").update_item(
-                TableName=self.outputs["CatalogName"],
-                Key=_key(cluster),
-                UpdateExpression="SET busy_until = :past",
-                ExpressionAttributeValues={":past": {"S": "2001-01-01T00:00:00+00:00"}},
-            )
+        for lane in LANES:
+            if "busy_until" in self.lock(cluster, lane=lane):
+                self.region.client("dynamodb").update_item(
+                    TableName=self.outputs["CatalogName"],
+                    Key=_key(cluster, lane),
+                    UpdateExpression="SET busy_until = :past",
+                    ExpressionAttributeValues={":past": {"S": "2001-01-01T00:00:00+00:00"}},
+                )
 
     # -- the vault
 
     def manifest(self, cluster: str, point: str) -> dict[str, Any]:
         """What stands under a point's manifest key; empty where there is nothing."""
-        s3, key = self.region.client("s3"), f"clusters/{cluster}/points/{point}/manifest.json"
-        if not s3.list_objects_v2(Bucket=self.outputs["VaultName"], Prefix=key).get("KeyCount"):
-            return {}
-        found: dict[str, Any] = json.loads(s3.get_object(Bucket=self.outputs["VaultName"], Key=key)["Body"].read())
+        found: dict[str, Any] = self.json(f"clusters/{cluster}/points/{point}/manifest.json")
         return found
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The size in bytes of each object below a prefix."""
+        pages = self.region.client("s3").get_paginator("list_objects_v2")
+        listed = pages.paginate(Bucket=self.outputs["VaultName"], Prefix=prefix)
+        return {entry["Key"]: entry["Size"] for page in listed for entry in page.get("Contents", [])}
 
-def _key(cluster: str) -> dict[str, Any]:
-    return {"pk": {"S": f"cluster#{cluster}"}, "sk": {"S": "lock"}}
+    def json(self, key: str) -> Any:  # noqa: ANN401  # anything can stand in JSON
+        """An object's content; empty where there is none."""
+        if key not in self.sizes(key):
+            return {}
+        s3 = self.region.client("s3")
+        return json.loads(s3.get_object(Bucket=self.outputs["VaultName"], Key=key)["Body"].read())
+
+
+def _key(cluster: str, lane: str) -> dict[str, Any]:
+    return {"pk": {"S": f"cluster#{cluster}"}, "sk": {"S": lane}}
 
 
 def _message(cause: str) -> str:

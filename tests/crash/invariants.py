@@ -92,7 +92,9 @@ def _is_of(resource: Any, cluster: LightCluster) -> bool:  # noqa: ANN401  # the
     return cluster.name in (tags.get("aerokeep:cluster"), tags.get(TAG))
 
 
-def breaches(field: Field, cluster: LightCluster, since: Mark, *, fate: Fate, serves: bool) -> Iterator[Breach]:
+def breaches(
+    field: Field, cluster: LightCluster, since: Mark, *, fate: Fate, serves: bool, open_while_mixed: bool = False
+) -> Iterator[Breach]:
     """Everything that is wrong with a cluster and what was made for it, at a moment when nothing is under way.
 
     Args:
@@ -101,18 +103,20 @@ def breaches(field: Field, cluster: LightCluster, since: Mark, *, fate: Fate, se
         since: where the row began.
         fate: what has become of its data.
         serves: whether it is whole and takes writes, as its journey sees it.
+        open_while_mixed: whether it may take writes while its data are half done.
 
     """
     lock = field.lock(cluster.name)
     halted = lock.get("state") == HALTED
     yield from _lock(field, lock)
+    yield from _lock(field, field.lock(cluster.name, lane="export-lock"))
     if halted and not lock.get("reason"):
         yield Breach("halted_without_reason", f"the lock of {lock.get('run')} does not say why")
     if not halted and fate is Fate.MIXED:
         yield Breach("mixed", f"neither old nor new: {cluster.timelines()}")
     if not halted and not serves:
         yield Breach("not_serving", f"running: {sorted(cluster.timelines())}, lock: {lock.get('state', 'free')}")
-    if fate is Fate.MIXED and (taking := _taking_writes(cluster)):
+    if fate is Fate.MIXED and not open_while_mixed and (taking := _taking_writes(cluster)):
         yield Breach("mixed_and_open", f"{', '.join(taking)} take writes: {cluster.timelines()}")
     if not halted:
         yield from _write_stops(field, cluster)

@@ -23,6 +23,8 @@ class Prepared:
     """Executions that prepared it."""
     lost: frozenset[str] = frozenset()
     """Node-ids that do not run any more when the journey begins."""
+    open_while_mixed: bool = False
+    """Clients write while the journey is half done, since it writes as one of them."""
 
 
 class Journey(Protocol):
@@ -228,6 +230,3 @@ class ReplaceNode:
     def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
         """Nothing."""
         return {}
-
-
-JOURNEYS: Mapping[str, Journey] = {journey.name: journey for journey in (Backup(), Restore(), ReplaceNode())}

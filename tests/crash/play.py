@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.crash.field import GUARDIAN, Execution, Field
 from tests.crash.invariants import Breach, Mark, breaches, longest_lambda, mark, oversized, unprotected
-from tests.crash.journeys import JOURNEYS, Journey, Prepared
+from tests.crash.journeys import Journey, Prepared
+from tests.crash.programme import JOURNEYS
 from tests.crash.rows import How, Row, handler_of, lambda_states, machine
 from tests.crash.strikes import Strike
 
@@ -137,7 +138,14 @@ class Performance:
 
     def _judge(self, prepared: Prepared, since: Mark) -> Iterator[Breach]:
         fate, serves = self._journey.judge(self._field, prepared)
-        yield from breaches(self._field, prepared.cluster, since, fate=fate, serves=serves)
+        yield from breaches(
+            self._field,
+            prepared.cluster,
+            since,
+            fate=fate,
+            serves=serves,
+            open_while_mixed=prepared.open_while_mixed,
+        )
 
 
 def row_name(name: str, part: str) -> str:

@@ -10,7 +10,8 @@ import pytest
 from sandbox.region import ApiCall
 from tests.crash.field import CDK_OUT, PACE, Execution, Field
 from tests.crash.invariants import Fate, longest_lambda, oversized
-from tests.crash.journeys import JOURNEYS, Prepared
+from tests.crash.journeys import Prepared
+from tests.crash.programme import JOURNEYS
 from tests.crash.rows import How, Row
 
 SLOW_CALL_S = 0.1

@@ -1,0 +1,113 @@
+"""The logical path as the matrix plays it: an export changes nothing, an import fills an empty cluster."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sandbox.light.content import Data
+from tests.crash.field import Execution, Field
+from tests.crash.invariants import Breach, Fate
+from tests.crash.journeys import Prepared, Provoked, done, fate_of, refused, whole
+from tests.crash.rows import How, Provocation, Row
+
+WRITE_STOP = {"lead_s": 3, "lease_s": 10, "budget_s": 8}
+UNDER_GUARD = ("StopWrites", "ResumeWrites")
+
+
+class Export:
+    """What counts is what it leaves: a whole export, or none that anybody could see."""
+
+    name = "export"
+
+    @property
+    def provoked(self) -> Provoked:
+        """Any failure leads there."""
+        return {"AbandonExport": (Provocation("VerifyExport", How.KILLED),)}
+
+    def prepare(self, field: Field, name: str, row: Row) -> Prepared:
+        """A cluster that serves; states under the guard are reached by an exact export alone."""
+        cluster = field.launch(name, write_stop=WRITE_STOP)
+        return Prepared(cluster, {"cluster": name, "exact": row.state in UNDER_GUARD})
+
+    def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:  # noqa: ARG002  # the protocol's
+        """It serves on as before."""
+        first = f"{prepared.cluster.name}/first"
+        return fate_of(prepared.cluster, old=first, new=first), whole(prepared.cluster)
+
+    def once_more(self, field: Field, prepared: Prepared, again: Execution) -> None:
+        """The second run is the last."""
+
+    def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
+        """An export that is whole, and of others nothing but the mark that they were given up."""
+        name = prepared.cluster.name
+        if again.status != "SUCCEEDED":
+            yield Breach("not_ended_well", again.words)
+        found = exports_of(field, name)
+        if found.get(str(again.output.get("export")), {}).get("state") != "committed":
+            yield Breach("no_export", again.words)
+        for export_id, manifest in found.items():
+            yield from _half(field, name, export_id, manifest)
+
+    def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
+        """Nothing."""
+        return {}
+
+
+class Import:
+    """An import fills what was wiped: wholly, or the lock says that it is half done."""
+
+    name = "import"
+
+    @property
+    def provoked(self) -> Provoked:
+        """Any failure leads there."""
+        return {"HaltImport": (Provocation("CheckImport", How.KILLED),)}
+
+    def prepare(self, field: Field, name: str, row: Row) -> Prepared:  # noqa: ARG002  # the protocol's
+        """A cluster that was exported, and then lost all its records."""
+        cluster = field.launch(name)
+        export = done(field.run("export", f"{name}-export", {"cluster": name}))
+        with cluster.plane.lock:
+            for server in cluster.servers():
+                for namespace in server.namespaces:
+                    server.put(namespace, Data())
+        request = {"cluster": name, "export": export.output["export"]}
+        return Prepared(cluster, request, (export,), open_while_mixed=True)
+
+    def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:  # noqa: ARG002  # the protocol's
+        """Empty, or full."""
+        cluster = prepared.cluster
+        return fate_of(cluster, old="", new=f"{cluster.name}/first"), whole(cluster)
+
+    def once_more(self, field: Field, prepared: Prepared, again: Execution) -> None:
+        """The second run is the last."""
+
+    def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
+        """Filled by this run, or by the one before and then it was said that there are records."""
+        if self.judge(field, prepared) != (Fate.NEW, True) or not (again.status == "SUCCEEDED" or refused(again)):
+            yield Breach("not_ended_well", again.words)
+
+    def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
+        """Nothing."""
+        return {}
+
+
+def exports_of(field: Field, cluster: str) -> dict[str, dict[str, Any]]:
+    """Export id → manifest, of all that have objects; empty where there is no manifest."""
+    prefix = f"clusters/{cluster}/exports/"
+    ids = {key.removeprefix(prefix).split("/")[0] for key in field.sizes(prefix)}
+    return {export_id: field.json(f"{prefix}{export_id}/manifest.json") for export_id in ids}
+
+
+def _half(field: Field, cluster: str, export_id: str, manifest: Mapping[str, Any]) -> Iterator[Breach]:
+    prefix = f"clusters/{cluster}/exports/{export_id}/"
+    stored = field.sizes(prefix)
+    if manifest.get("state") != "committed":
+        left = sorted(key for key in stored if not key.endswith("/manifest.json"))
+        if left or not manifest:
+            yield Breach("half_export", f"{export_id} ({manifest.get('state')}): {left}")
+        return
+    for namespace in manifest["namespaces"]:
+        for part in namespace["parts"]:
+            for file in field.json(part["listing"]["key"]):
+                if stored.get(file["key"]) != file["size"]:
+                    yield Breach("half_export", f"{export_id} lacks {file['key']}")
