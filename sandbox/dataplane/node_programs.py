@@ -1,6 +1,9 @@
-"""Programs of a node's own, first on its PATH: `systemctl` and `journalctl`, which see this node's services alone."""
+"""Programs of a node's own, first on its PATH: `systemctl`, `journalctl`, `aws` in the node's role, backup tools."""
 
+import importlib.util
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -36,6 +39,22 @@ case "$unit" in *.service) ;; *) unit=$unit.service ;; esac
 [ -e {root}/run/units/"$unit"/console.log ] || {{ echo "-- No entries --"; exit 0; }}
 exec tail -n "$lines" {root}/run/units/"$unit"/console.log
 """
+_AWS = """\
+#!/bin/sh
+# aws of a sandbox node: the real AWS CLI in the role of this instance, and of nobody else on the machine.
+unset AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_ENDPOINT_URL AWS_REGION
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true AWS_PAGER=
+export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+[ -e {role} ] && . {role}
+PYTHONDONTWRITEBYTECODE=1 exec {python} -P -m awscli "$@"
+"""
+_TOOL = """\
+#!/bin/sh
+# {name} of a sandbox node: a stand-in, since the machine has no real one.
+PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 exec {python} -P -m sandbox.tools.{name} "$@"
+"""
+_TOOLS = ("asbackup", "asrestore")
+_ROLE = "role.sh"
 
 
 def install(folder: Path, environment: Mapping[str, str]) -> None:
@@ -46,6 +65,7 @@ def install(folder: Path, environment: Mapping[str, str]) -> None:
             environment=exported, repository=shlex.quote(str(_REPOSITORY)), python=shlex.quote(sys.executable)
         ),
         "journalctl": _JOURNALCTL.format(root=shlex.quote(environment["AEROKEEP_ROOT"].rstrip("/"))),
+        **_tools(folder),
     }
     for name, text in texts.items():
         draft = folder / f".{name}"
@@ -54,8 +74,26 @@ def install(folder: Path, environment: Mapping[str, str]) -> None:
         draft.rename(folder / name)  # a running shell reads its script as it goes
 
 
+def _tools(folder: Path) -> dict[str, str]:
+    python, path = shlex.quote(sys.executable), shlex.quote(f"{_REPOSITORY}{os.pathsep}{_REPOSITORY / 'node'}")
+    # What the machine has itself is found on the node's PATH too, behind this folder.
+    missing = [name for name in _TOOLS if shutil.which(name) is None]
+    texts = {name: _TOOL.format(name=name, path=path, python=python) for name in missing}
+    if importlib.util.find_spec("awscli"):
+        texts["aws"] = _AWS.format(role=shlex.quote(str(folder / _ROLE)), python=python)
+    return texts
+
+
 class NodeServices:
-    """The part of a data plane that speaks to the nodes' `systemctl`."""
+    """The part of a data plane that has to do with the nodes' own programs."""
+
+    def give_role(self: DataPlane, instance_id: str, environment: Mapping[str, str]) -> None:
+        """Let the node's `aws` sign with these variables, as with an instance role's credentials; none takes them."""
+        role = self.shared / instance_id / _ROLE
+        draft = role.with_name(f".{_ROLE}")
+        draft.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in environment.items()))
+        draft.chmod(0o600)
+        draft.rename(role)
 
     def boot(self: DataPlane, instance_id: str) -> None:
         """Start what the node's default target wants.

@@ -82,3 +82,11 @@ class ServicePlane(Protocol):
 
     def shut_down(self, instance_id: str) -> None:
         """End all services, as a shutdown does."""
+
+
+@runtime_checkable
+class RolePlane(Protocol):
+    """A plane whose nodes can call AWS by themselves."""
+
+    def give_role(self, instance_id: str, environment: Mapping[str, str]) -> None:
+        """Give a node its instance role's credentials (as an AWS environment), or none."""

@@ -28,7 +28,7 @@ from sandbox.region.hooks.stepfunctions import abort_executions
 from sandbox.region.lambdas.fleet import Fleet
 from sandbox.region.mirror import Mirror
 from sandbox.region.pace import Pace
-from sandbox.region.plane import Plane
+from sandbox.region.plane import Plane, RolePlane
 from sandbox.region.schedules import Schedules
 from sandbox.region.snapshots import Ledger
 
@@ -71,6 +71,7 @@ class Region:
         self.commands = Commands(plane, self.pace, tag=self.tag)
         self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
         self.ec2 = Compute(self)
+        self.ec2.instances.at_boot.append(self._give_role)
         self.bus = Bus(functools.partial(self.client, caller="events"))
         self.alarms = Alarms(self)
         self.schedules = Schedules(self)
@@ -187,6 +188,12 @@ class Region:
             "AWS_ACCESS_KEY_ID": access_key(role),
             "AWS_SECRET_ACCESS_KEY": SECRET,
         }
+
+    def _give_role(self, instance_id: str) -> None:
+        """Let a node that has been powered on call AWS in the role of its instance profile."""
+        if isinstance(self.plane, RolePlane):
+            role = self.ec2.role_of(instance_id)
+            self.plane.give_role(instance_id, self.environment_of(role) if role else {})
 
     def launch_node(self, name: str, private_ip: str, **details: Any) -> nodes.Node:  # noqa: ANN401  # see NodeSpec
         """Launch an instance through the public API; `details` are the other fields of `nodes.NodeSpec`."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
 
 from sandbox.region.clockwork import Clockwork
 from sandbox.region.ec2 import user_data
@@ -61,6 +62,15 @@ class Compute:
         """The volumes attached to an instance, in whatever state the attachment is."""
         attached = [v for v in list(self.backend.volumes.values()) if v.attachment]
         return [volume for volume in attached if volume.attachment.instance is instance]
+
+    def role_of(self, instance_id: str) -> str | None:
+        """The name of the role in an instance's profile, if it has one."""
+        profile = self.instance(instance_id).iam_instance_profile
+        if not profile:
+            return None
+        profiles = iam_backends[self._region.account]["aws"].instance_profiles.values()
+        roles = [role.name for found in profiles if found.arn == profile["Arn"] for role in found.roles]
+        return roles[0] if roles else None
 
     def boot(self, instance: Moto, start_services: Callable[[], None]) -> None:
         """Let a node that has just been powered on run its user data; between hooks and scripts come its services."""
