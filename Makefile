@@ -22,7 +22,7 @@ export JSII_RUNTIME_PACKAGE_CACHE := disabled
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
 endif
 
-.PHONY: help demo demo-restore demo-replace test unit check lint synth layer bench crash-matrix clean-sandbox lock system FORCE
+.PHONY: help demo demo-restore demo-replace demo-export test unit check lint synth layer bench crash-matrix clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,9 @@ demo-restore: system layer synth ## Lose a live cluster twice in the sandbox, an
 
 demo-replace: system layer synth ## Let a node lose its power in the sandbox, and be replaced on its address by its alarm
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo_replace $(DEMO)
+
+demo-export: system layer synth ## Export 100,000 records in the sandbox, wipe them, and import them again
+	PYTHONPATH=functions:node $(PY) -m sandbox.demo_export $(DEMO)
 
 test: system layer synth ## Run all tests (K=<expression> selects, as pytest -k does; J=3 runs three at a time)
 	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile --no-loadscope-reorder) $(SELECT)

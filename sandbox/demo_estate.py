@@ -18,7 +18,7 @@ from sandbox.dataplane.plane import DataPlane, NodeClock
 from sandbox.dataplane.probe import probe
 from sandbox.region.pace import Pace
 from sandbox.region.region import Region
-from sandbox.screen import Screen, message_of
+from sandbox.screen import JourneyBar, Screen, message_of
 from sandbox.writer import Writer
 
 CDK_OUT = Path("cdk.out")
@@ -92,7 +92,7 @@ class DemoEstate:
                     case "failed":
                         bar.failed(message_of(event.detail), event.at)
                     case "exited":
-                        pass
+                        _show_transfer(bar, event.state, event.detail)
                 if event.state in {"CheckSnapshots", "WaitForSnapshots"} and event.kind == "entered":
                     found = ec2.describe_snapshots(OwnerIds=["self"], Filters=OURS)["Snapshots"]
                     bar.snapshots(int(snapshot["Progress"].rstrip("%") or 0) for snapshot in found)
@@ -162,6 +162,12 @@ class Vault:
     def _read(self, key: str) -> bytes:
         body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         return body
+
+
+def _show_transfer(bar: JourneyBar, state: str, output: str) -> None:
+    told = json.loads(output or "{}")
+    if isinstance(told, dict) and "records_per_second" in told:
+        bar.transfer(state, told)
 
 
 def states_of(journey: str) -> Sequence[str]:

@@ -1,9 +1,9 @@
 """What the demo shows: states as they pass, snapshots as they fill, the recovery point, and the proof."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from aerokeep.model.evidence import NodeEvidence
 from aerokeep.model.recovery_point import Manifest
@@ -149,6 +149,20 @@ class JourneyBar:
                 self._task, description=text, completed=self._states.index("CheckSnapshots") + mean / 100
             )
             self._console.print(f"           snapshots: {' '.join(f'{percent}%' for percent in known)}")
+
+    def transfer(self, state: str, told: Mapping[str, Any]) -> None:
+        """How far the tools are, how fast, and how long they expect to take."""
+        percent, rate, left_s = told["percent"], told["records_per_second"], told["remaining_s"]
+        remaining = "" if left_s is None else f", about {left_s:.0f} s left"
+        self._progress.update(
+            self._task, description=f"{state} {percent:.0f} %", completed=self._states.index(state) + percent / 100
+        )
+        done = round(percent / 5)
+        bar = f"[{'#' * done}{'.' * (20 - done)}]"
+        self._console.print(
+            f"             {escape(bar)} {percent:3.0f} %  part {told['parts_done']} of {told['parts']}  "
+            f"{rate:,.0f} records/s{remaining}"
+        )
 
     def _line(self, text: str, at: datetime) -> None:
         since_s = (at - (self._begun or at)).total_seconds()

@@ -26,7 +26,7 @@ class StateEvent:
     kind: Literal["entered", "exited", "failed"]
     at: datetime
     detail: str
-    """A failure's error and cause, else empty."""
+    """A failure's error and cause; what a state that was exited gives; else empty."""
 
 
 def follow(states: Any, execution_arn: str, *, poll_s: float = POLL_S) -> Iterator[StateEvent]:  # noqa: ANN401  # a boto client
@@ -61,9 +61,10 @@ def _told(event: dict[str, Any], state: str) -> StateEvent | None:
     if kind.endswith("StateEntered"):
         return StateEvent(event["stateEnteredEventDetails"]["name"], "entered", at, "")
     if kind.endswith("StateExited"):
-        return StateEvent(event["stateExitedEventDetails"]["name"], "exited", at, "")
+        details = event["stateExitedEventDetails"]
+        return StateEvent(details["name"], "exited", at, details.get("output") or "")
     if kind not in _FAILURES:
         return None
-    details: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), {})
-    words = [kind, details.get("error") or "", details.get("cause") or ""]
+    told: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), {})
+    words = [kind, told.get("error") or "", told.get("cause") or ""]
     return StateEvent(state, "failed", at, ": ".join(word for word in words if word))
