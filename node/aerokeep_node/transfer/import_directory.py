@@ -22,7 +22,7 @@ def import_directory(worker: Worker, part: Part) -> Dict[str, Any]:
     """Import a part; a batch counts as a whole."""
     assert isinstance(part, ImportPart)  # noqa: S101 - the order's kind says so
     files = fetch_listing(worker, part)
-    tally = Tally(worker, files, part.skip, COUNTERS)
+    tally = Tally(worker, files, part, COUNTERS)
     step = worker.order.parallel
     for start in range(part.skip, len(files), step):
         batch = files[start : start + step]

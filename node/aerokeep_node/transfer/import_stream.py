@@ -20,7 +20,7 @@ def import_stream(worker: Worker, part: Part) -> Dict[str, Any]:
     """Import a part; a file counts when asrestore has said what became of its records."""
     assert isinstance(part, ImportPart)  # noqa: S101 - the order's kind says so
     files = fetch_listing(worker, part)
-    tally = Tally(worker, files, part.skip, COUNTERS)
+    tally = Tally(worker, files, part, COUNTERS)
     for file in files[part.skip :]:
         tally.begin()
         tally.done(1, _restore(worker, part, file, tally))

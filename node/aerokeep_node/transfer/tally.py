@@ -3,15 +3,19 @@
 import time
 from typing import Any, Dict, Sequence
 
+from aerokeep_node.run_directory import PROGRESS
 from aerokeep_node.transfer.listing import ListedFile
+from aerokeep_node.transfer.order import ImportPart
 from aerokeep_node.transfer.worker import Worker
 
 
 class Tally:
     """``counters`` names what is summed up over the files that this job has done."""
 
-    def __init__(self, worker: Worker, files: Sequence[ListedFile], skip: int, counters: Sequence[str]) -> None:
+    def __init__(self, worker: Worker, files: Sequence[ListedFile], part: ImportPart, counters: Sequence[str]) -> None:
+        skip = part.skip
         self._worker = worker
+        self._name = part.name
         self._files = files
         self._began_s = time.monotonic()
         self._done = skip
@@ -22,8 +26,14 @@ class Tally:
         worker.report(now=True, files=len(files), files_done=skip)
 
     def begin(self) -> None:
-        """Say, before it is so, that the next file may have been written in part."""
+        """Have it written down, before it is so, that the next file may have been restored in part."""
         self._worker.report(now=True, begun=True)
+        while not self._is_written():
+            self._worker.plumbing.turn(0.01)
+
+    def _is_written(self) -> bool:
+        progress = self._worker.directory.read(PROGRESS) or {"parts": []}
+        return any(part["name"] == self._name and part["begun"] for part in progress["parts"])
 
     def flow(self, moving_bytes: int, rate: int = 0) -> None:
         """Tell how far it is within the files that are on their way."""

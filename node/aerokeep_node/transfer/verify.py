@@ -26,7 +26,7 @@ def verify(worker: Worker, part: Part) -> Dict[str, Any]:
     by_tool = can_validate()
     worker.report(now=True, method=BY_TOOL if by_tool else BY_PARSE)
     files = fetch_listing(worker, part)
-    tally = Tally(worker, files, part.skip, ("records",))
+    tally = Tally(worker, files, part, ("records",))
     for file in files[part.skip :]:
         tally.begin()
         tally.done(1, (_by_tool if by_tool else _by_parse)(worker, part, file, tally))

@@ -7,9 +7,10 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ BUCKET = "vault-bucket"
 PREFIX = "clusters/demo/exports/e1"
 TOKEN = "0123456789abcdef"  # noqa: S105 - it only tells orders apart
 OVER = ("done", "failed", "cancelled", "dead")
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zstd": lambda content: subprocess.run(["zstd", "-qc"], input=content, capture_output=True, check=True).stdout,
+    "none": bytes,
+}
 
 Status = dict[str, Any]
 
@@ -149,6 +156,20 @@ class TransferHost:
         """The names of what is in the vault, without the proof that it can be reached."""
         names = (path.name for path in (self.vault / PREFIX).glob("*")) if (self.vault / PREFIX).exists() else ()
         return sorted(name for name in names if not name.startswith("begun."))
+
+    def put_export(self, contents: list[bytes], compressed: str = "gzip", name: str = "test-00") -> dict[str, Any]:
+        """Put the files of a part and their listing into the vault; give the part as an import order names it."""
+        folder = self.vault / PREFIX
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for number, content in enumerate(contents, 1):
+            file = folder / f"{name}.{number:05d}.asb"
+            file.write_bytes(PACKED[compressed](content))
+            files.append({**self.described(file.name), "compressed": compressed})
+        (folder / f"{name}.files.json").write_text(json.dumps(files))
+        listing = self.described(f"{name}.files.json")
+        del listing["size"]
+        return {"name": name, "namespace": "test", "target": "test", "listing": listing, "skip": 0, "metadata": True}
 
     def uri(self, name: str) -> str:
         return f"s3://{BUCKET}/{PREFIX}/{name}"

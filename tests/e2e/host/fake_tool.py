@@ -180,6 +180,7 @@ def copy(source: str, target: str) -> None:
         # What is cut off at a record's end would look whole to whoever reads it.
         sys.stdout.buffer.write(content[: len(content) // 2])
         sys.stdout.buffer.flush()
+        (ROOT / f"sending.{path.name}").touch()
         if how != "cut":
             die(how)
         return
