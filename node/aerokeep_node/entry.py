@@ -34,6 +34,7 @@ INTERNAL: Dict[str, Tuple[str, str]] = {
     "undo": ("resident", "run_undo"),
     "export-job": ("transfer.export_job", "run_export_job"),
     "import-job": ("transfer.import_job", "run_import_job"),
+    "parse-export": ("transfer.parse_export", "run_parse"),
 }
 """Module and function of what this program calls of itself, carried by the documents of the verbs that do."""
 _INTERNAL_ARGUMENTS = 2

@@ -87,8 +87,11 @@ class Job:
 
     def _heed(self, name: str, worker: Forked) -> None:
         has_ended = worker.has_ended()  # asked first: what it said last is then there to be read
-        for report in worker.read():
+        reports = worker.read()
+        for report in reports:
             self._part(name).update(report)
+        if any("begun" in report for report in reports):
+            self._write()
         if not has_ended:
             return
         worker.close()

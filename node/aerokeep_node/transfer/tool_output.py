@@ -9,7 +9,7 @@ MOST_WORDS = 6
 LONGEST_LINE = 240
 COUNTERS = ("records", "inserted", "existed", "fresher", "expired", "skipped", "ignored")
 _PROGRESS = re.compile(r"\b(\d{1,3})% complete\b")
-_RATE = re.compile(r"~(\d+) rec/s")
+_RATE = re.compile(r"(\d+) rec/s")
 _REMAINING = re.compile(r"~(>?(?:\d+[dhms])+) remaining")
 _ETA = re.compile(r"(\d+)([dhms])")
 _BACKED_UP = re.compile(
@@ -49,18 +49,19 @@ class BackupReport:
         self.record_bytes: Optional[int] = None
         self._told: Optional[Dict[str, int]] = None
         self._written: Optional[Dict[str, int]] = None
+        self._sampled = False
 
     @property
     def summary(self) -> Optional[Dict[str, int]]:
-        """What was backed up; the line for people counts where it stands.
-
-        Before it writes to one file, asbackup estimates its size by a small silent backup, and this one, too, leaves
-        a SUMMARY in the machine file.
-        """
+        """What was backed up; the line for people counts where it stands."""
         return self._told or self._written
 
     def heed_machine(self, line: str) -> None:
-        """Take in a line of the machine file: the last SUMMARY is the one of the backup itself."""
+        """Take in a line of the machine file.
+
+        Before it writes to one file, asbackup estimates its size by a small silent backup, and this one, too, leaves
+        a SUMMARY there, after its ESTIMATE (aerospike-tools-backup, run_backup).
+        """
         word, _, rest = line.strip().partition(":")
         fields = [field.strip() for field in rest.split(":")]
         if word == "PROGRESS" and fields[0].isdigit():
@@ -69,6 +70,9 @@ class BackupReport:
             self.remaining_s = seconds_of(fields[0])
         elif word == "ESTIMATE" and fields[-1].isdigit():
             self.record_bytes = int(fields[-1])
+            self._sampled = True
+        elif word == "SUMMARY" and self._sampled:
+            self._sampled = False
         elif word == "SUMMARY" and len(fields) > 3 and all(field.isdigit() for field in fields):  # noqa: PLR2004 - four counts
             self._written = _summary(fields)
 
@@ -93,6 +97,13 @@ class RestoreReport:
 
     def __init__(self) -> None:
         self.summary: Optional[Dict[str, int]] = None
+        self.rate = 0
+
+    def heed_stderr(self, line: str) -> None:
+        """Take in a line for people: only it has the rate."""
+        rate = _RATE.search(line)
+        if rate:
+            self.rate = int(rate.group(1))
 
     def heed_machine(self, line: str) -> None:
         """Take in a line of the machine file; its SUMMARY has a stray blank in it."""

@@ -69,6 +69,7 @@ class Upload:
         self._let_go()
         if self._worker.wait_for(self._aws) != 0:
             raise PartError("upload_failed", self._aws.describe_end())
+        self._worker.end([self._aws], [self._filter])
         return {"key": self.key, "size": self.pump.size, "sha256": self.pump.sha256}
 
 

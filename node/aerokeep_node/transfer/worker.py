@@ -1,5 +1,6 @@
 """One part of an order, done by a forked process that leads a group of its own and reports to the job."""
 
+import contextlib
 import json
 import os
 import signal
@@ -131,6 +132,7 @@ def fork_worker(work: Work, part: Part, order: Order, directory: RunDirectory, k
 
 def _do(worker: Worker, work: Work, part: Part) -> None:
     worker.plumbing.heed_signals()
+    worker.leash()  # also of what holds no input open
     try:
         ended = dict(work(worker, part), state=DONE)
     except PartError as error:
@@ -170,10 +172,12 @@ class Forked:
 
     def has_ended(self) -> bool:
         """Whether it is gone; whatever was left of its group goes with it."""
-        if self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        if self.code is None and os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            # Before it is reaped: its number is still its own, and so is its group.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            _, status = os.waitpid(self.pid, 0)
+            self.code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         return self.code is not None
 
     def tell_to_end(self, patience_s: float) -> None:

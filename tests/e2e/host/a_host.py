@@ -41,6 +41,7 @@ class Host:
         self._process(4242, ["asd", "--config-file", str(self.conf)])
         self.bin = root / "bin"
         self.bin.mkdir()
+        self.path = f"{self.bin}:{os.environ['PATH']}"
         self.set_clock()
         self.mounts(Path("/proc/self/mountinfo").read_text())
         self.server.answers["get-config:context=service"] = f"work-directory={self.work}"
@@ -64,7 +65,7 @@ class Host:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "AEROKEEP_ROOT": str(self.root), "PATH": f"{self.bin}:{os.environ['PATH']}"}
+        return {**os.environ, "AEROKEEP_ROOT": str(self.root), "PATH": self.path}
 
     def program(self, *arguments: str, program: str | None = None, python: str = sys.executable) -> list[str]:
         """Give the command that runs the host program: its sources, or a packed one."""

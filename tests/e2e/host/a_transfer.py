@@ -2,11 +2,15 @@
 
 import contextlib
 import gzip
+import hashlib
 import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +20,14 @@ from tests.e2e.host.a_store import FileStore
 FAKE = Path(__file__).with_name("fake_tool.py")
 BUCKET = "vault-bucket"
 PREFIX = "clusters/demo/exports/e1"
-TOKEN = "0123456789abcdef"
+TOKEN = "0123456789abcdef"  # noqa: S105 - it only tells orders apart
 OVER = ("done", "failed", "cancelled", "dead")
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "zstd": lambda content: subprocess.run(["zstd", "-qc"], input=content, capture_output=True, check=True).stdout,
+    "none": bytes,
+}
 
 Status = dict[str, Any]
 
@@ -81,6 +91,11 @@ class TransferHost:
         assert code == 0, (status, self.log())
         return status
 
+    def refusal_code(self, **changes: Any) -> str:  # noqa: ANN401 - any field of an order
+        code, result = self.call(**changes)
+        assert code != 0, result
+        return str(result["error"]["code"])
+
     def refusal(self, **changes: Any) -> tuple[int, str]:  # noqa: ANN401 - any field of an order
         code, result = self.call(**changes)
         assert not result["ok"], result
@@ -142,9 +157,43 @@ class TransferHost:
         names = (path.name for path in (self.vault / PREFIX).glob("*")) if (self.vault / PREFIX).exists() else ()
         return sorted(name for name in names if not name.startswith("begun."))
 
+    def put_export(self, contents: list[bytes], compressed: str = "gzip", name: str = "test-00") -> dict[str, Any]:
+        """Put the files of a part and their listing into the vault; give the part as an import order names it."""
+        folder = self.vault / PREFIX
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for number, content in enumerate(contents, 1):
+            file = folder / f"{name}.{number:05d}.asb"
+            file.write_bytes(PACKED[compressed](content))
+            files.append({**self.described(file.name), "compressed": compressed})
+        (folder / f"{name}.files.json").write_text(json.dumps(files))
+        listing = self.described(f"{name}.files.json")
+        del listing["size"]
+        return {"name": name, "namespace": "test", "target": "test", "listing": listing, "skip": 0, "metadata": True}
+
+    def uri(self, name: str) -> str:
+        return f"s3://{BUCKET}/{PREFIX}/{name}"
+
+    def described(self, name: str) -> dict[str, Any]:
+        content = (self.vault / PREFIX / name).read_bytes()
+        return {"key": f"{PREFIX}/{name}", "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+
+    def listing(self, name: str) -> list[dict[str, Any]]:
+        return list(json.loads((self.vault / PREFIX / name).read_text()))
+
     def lines(self, name: str) -> list[str]:
         content = (self.vault / PREFIX / name).read_bytes()
         return (gzip.decompress(content) if name.endswith(".gz") else content).decode().splitlines()
+
+    def without(self, program: str) -> None:
+        """Take a program away, wherever else the machine has one."""
+        folder = self.host.root / "few"
+        folder.mkdir()
+        for name in ("sh", "gzip", "cat", "ionice", "chronyc", "asbackup", "asrestore", "aws"):
+            found = shutil.which(name, path=self.host.environment["PATH"])
+            if found is not None and name != program:
+                (folder / name).symlink_to(found)
+        self.host.path = str(folder)
 
     def processes(self) -> list[str]:
         """Give every process of this host that is not a test's own call of a verb."""
@@ -152,6 +201,19 @@ class TransferHost:
 
     def job_pids(self) -> list[int]:
         return [pid for pid, arguments in self._processes() if arguments[-2:-1] in (["export-job"], ["import-job"])]
+
+    def worker_pid(self) -> int:
+        """Give the only worker's process."""
+        [pid] = [pid for pid in self.job_pids() if pid != self.progress()["pid"]]
+        return pid
+
+    def kill_job(self) -> None:
+        """Kill the job alone, and wait until whatever was its own has gone too."""
+        os.kill(self.progress()["pid"], signal.SIGKILL)
+        until = time.monotonic() + 5.0
+        while left := self.processes():
+            assert time.monotonic() < until, left
+            time.sleep(0.02)
 
     def _processes(self) -> Iterator[tuple[int, list[str]]]:
         mark = f"AEROKEEP_ROOT={self.host.root}".encode()

@@ -14,11 +14,20 @@ from typing import Any
 
 ROOT, NAME, ARGUMENTS = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
 ORDERS: dict[str, Any] = json.loads((ROOT / "fakes.json").read_text())
-ECHO = sys.stderr
 
 
 def option(*names: str) -> str | None:
     return next((ARGUMENTS[ARGUMENTS.index(name) + 1] for name in names if name in ARGUMENTS), None)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 def log(**seen: object) -> None:
@@ -31,12 +40,12 @@ def log(**seen: object) -> None:
 def die(how: str) -> None:
     match how:
         case "fail":
-            print("[ERR] it went wrong", file=ECHO)
+            complain("[ERR] it went wrong")
             sys.exit(1)
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "no_space":
-            print("[ERR] Error while writing: No space left on device", file=ECHO)
+            complain("[ERR] Error while writing: No space left on device")
             sys.exit(1)
         case "hang":
             while True:
@@ -71,9 +80,9 @@ def backup() -> None:
     records = int(ORDERS.get("records", 1000))
     how = behaviour(namespace)
     log(zone=os.environ.get("TZ"), key=os.environ.get("AEROKEEP_TRANSFER_KEY"), nice=os.nice(0))
-    machine(
-        "ESTIMATE:12345:711", "SUMMARY:10:0:0:1000:100"
-    )  # of the silent sample that a backup to one file begins with
+    if how != "mute":
+        # Of the silent sample that a backup to one file begins with.
+        machine("ESTIMATE:12345:711", "SUMMARY:10:0:0:1000:100")
     if "-e" in ARGUMENTS:
         die(how)
         return
@@ -83,9 +92,7 @@ def backup() -> None:
     write = writer_of(namespace)
     write(lines[:half], 0)
     machine("PROGRESS:50", "REMAINING:1m40s")
-    print(
-        "2026-01-01 00:00:00 GMT [INF] [1] 50% complete (~12 KiB/s, ~178846 rec/s, ~711 B/rec)", file=ECHO, flush=True
-    )
+    complain("2026-01-01 00:00:00 GMT [INF] [1] 50% complete (~12 KiB/s, ~178846 rec/s, ~711 B/rec)")
     (ROOT / f"half.{namespace}").touch()
     die(how)
     if how == "slow":
@@ -93,23 +100,28 @@ def backup() -> None:
     write(lines[half:], 1)
     if how == "silent":
         return
-    count, size = len(head), sum(len(line) + 1 for line in lines)
-    told = f"Backed up {records} record(s), {max(0, count - 1)} secondary index(es), {count // 3} UDF file(s), {size} byte(s)"
-    print(f"[INF] {told} in total (~711 B/rec)", file=ECHO, flush=True)
-    machine("PROGRESS:100", f"SUMMARY:{records}:{max(0, count - 1)}:{count // 3}:{size}:711")
+    size = sum(len(line) + 1 for line in lines)
+    indexes, udfs = (2, 1) if head else (0, 0)
+    done = f"Backed up {records} record(s), {indexes} secondary index(es), {udfs} UDF file(s)"
+    complain(f"[INF] {done}, {size} byte(s) in total (~711 B/rec)")
+    machine("PROGRESS:100", f"SUMMARY:{records}:{indexes}:{udfs}:{size}:711")
 
 
 def writer_of(namespace: str) -> Callable[[list[str], int], None]:
     folder = option("-d")
     if folder is None:
-        return lambda lines, _: print("\n".join(lines), flush=True)
+        return lambda lines, _: say("\n".join(lines))
     home = Path(folder)
-    return lambda lines, index: (home / f"{namespace}_{index:05d}.asb").write_text("\n".join(lines) + "\n") and None
+
+    def write(lines: list[str], index: int) -> None:
+        (home / f"{namespace}_{index:05d}.asb").write_text("\n".join(lines) + "\n")
+
+    return write
 
 
 def restore() -> None:
     if "--help" in ARGUMENTS:
-        print("--validate" if ORDERS.get("validate") else "no more")
+        say("--validate" if ORDERS.get("validate") else "no more")
         return
     target = (option("-n") or "").split(",")[-1]
     how = behaviour(target)
@@ -140,13 +152,13 @@ def aws() -> None:
             if ORDERS.get("no_credentials")
             else "****************MPLE              env"
         )
-        print(f"      Name                    Value             Type    Location\naccess_key     {key}")
+        say(f"      Name                    Value             Type    Location\naccess_key     {key}")
     elif ARGUMENTS[0] == "secretsmanager":
         secret = ORDERS.get("secrets", {}).get(option("--secret-id"))
         if secret is None:
-            print("An error occurred (ResourceNotFoundException)", file=ECHO)
+            complain("An error occurred (ResourceNotFoundException)")
             sys.exit(254)
-        print(secret)
+        say(secret)
     else:
         copy(ARGUMENTS[2], ARGUMENTS[3])
 
@@ -159,7 +171,7 @@ def copy(source: str, target: str) -> None:
         upload(path, how)
         return
     if not path.exists():
-        print("fatal error: An error occurred (404)", file=ECHO)
+        complain("fatal error: An error occurred (404)")
         sys.exit(1)
     content = path.read_bytes()
     if how == "damage":
@@ -168,6 +180,7 @@ def copy(source: str, target: str) -> None:
         # What is cut off at a record's end would look whole to whoever reads it.
         sys.stdout.buffer.write(content[: len(content) // 2])
         sys.stdout.buffer.flush()
+        (ROOT / f"sending.{path.name}").touch()
         if how != "cut":
             die(how)
         return
@@ -180,8 +193,9 @@ def upload(path: Path, how: str) -> None:
         sys.exit(130)
 
     signal.signal(signal.SIGINT, interrupted)
+    (ROOT / f"uploading.{path.name}").touch()
     if how == "forbid":
-        print("upload failed: An error occurred (AccessDenied)", file=ECHO)
+        complain("upload failed: An error occurred (AccessDenied)")
         sys.exit(1)
     content = sys.stdin.buffer.read(64) if how in ("fail", "kill") else sys.stdin.buffer.read()
     die(how)
@@ -193,6 +207,6 @@ def upload(path: Path, how: str) -> None:
 
 
 if "--version" in ARGUMENTS:
-    print("Aerospike Backup Utility\nVersion 4.5.8\nC Client Version 6.6.4")
+    say("Aerospike Backup Utility\nVersion 4.5.8\nC Client Version 6.6.4")
 else:
     {"asbackup": backup, "asrestore": restore, "aws": aws}[NAME]()
