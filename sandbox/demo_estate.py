@@ -166,7 +166,7 @@ class Vault:
 
 def _show_transfer(bar: JourneyBar, state: str, output: str) -> None:
     told = json.loads(output or "{}")
-    if isinstance(told, dict) and "records_per_second" in told:
+    if state in {"RunExport", "RunImport"} and "records_per_second" in told:
         bar.transfer(state, told)
 
 

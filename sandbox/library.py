@@ -17,12 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SET = "library"
-TTL_S = 30 * 86_400
-"""Of every tenth record; the others live for ever."""
 _CHUNK = 400
 _RETRY_S = 0.3
 _WAIT_S = 30.0
-_NEVER_EXPIRES = -1
 _POLICY = {"total_timeout": 10_000, "socket_timeout": 5_000, "max_retries": 5}
 
 
@@ -81,8 +78,7 @@ def _insist(client: aerospike.Client, namespace: str, numbers: range) -> None:
 
 def _write(namespace: str, number: int) -> Write:
     ops = [operations.write(name, value) for name, value in bins_of(number).items()]
-    ttl = TTL_S if number % 10 == 0 else _NEVER_EXPIRES
-    return Write((namespace, SET, number), ops, meta={"ttl": ttl})
+    return Write((namespace, SET, number), ops)
 
 
 def _judge(client: aerospike.Client, namespace: str, count: int) -> dict[str, int]:

@@ -53,6 +53,11 @@ _TOOL = """\
 # {name} of a sandbox node: a stand-in, since the machine has no real one.
 PYTHONPATH={path} PYTHONDONTWRITEBYTECODE=1 exec {python} -P -m sandbox.tools.{name} "$@"
 """
+_PYTHON = """\
+#!/bin/sh
+# python3 of a sandbox node: a version manager's shim would put folders of the machine before those of the node.
+exec {python} "$@"
+"""
 _TOOLS = ("asbackup", "asrestore")
 _ROLE = "role.sh"
 
@@ -65,6 +70,7 @@ def install(folder: Path, environment: Mapping[str, str]) -> None:
             environment=exported, repository=shlex.quote(str(_REPOSITORY)), python=shlex.quote(sys.executable)
         ),
         "journalctl": _JOURNALCTL.format(root=shlex.quote(environment["AEROKEEP_ROOT"].rstrip("/"))),
+        "python3": _PYTHON.format(python=shlex.quote(str(Path(sys.executable).resolve()))),
         **_tools(folder),
     }
     for name, text in texts.items():

@@ -11,7 +11,7 @@ from aerokeep.aws.vault import read_object, write_once
 from aerokeep.model.errors import ConflictError, CorruptError
 from aerokeep.model.export import ExportAbandonment, ExportManifest
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Listing
+from aerokeep.model.transfer_order import Listing
 from aerokeep.model.wire import Wire
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from aerokeep.model.consistency import Consistency, Shortfall
-from aerokeep.model.transfer import Compression, Encryption, Mode
+from aerokeep.model.transfer_order import Compression, Encryption, Mode
 from aerokeep.model.wire import Wire
 
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]

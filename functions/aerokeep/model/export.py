@@ -6,7 +6,8 @@ from pydantic import Field, StringConstraints, model_validator
 
 from aerokeep.model.cluster import ClusterConfig, ClusterName, ExportPolicy, RunnerChoice, Verification
 from aerokeep.model.run import RunId
-from aerokeep.model.transfer import Compression, Encryption, Listing, Mode, Partitions, PartOrder, Runner, Server, Tool
+from aerokeep.model.transfer import Runner, Tool
+from aerokeep.model.transfer_order import Compression, Encryption, Listing, Mode, Partitions, PartOrder, Server
 from aerokeep.model.wire import Instant, Wire
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.$-]{1,31}$")]

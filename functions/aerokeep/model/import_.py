@@ -6,7 +6,8 @@ from pydantic import Field
 
 from aerokeep.model.cluster import ClusterConfig, ClusterName
 from aerokeep.model.export import ExportId, ExportManifest, NamespaceName
-from aerokeep.model.transfer import Mode, PartOrder, Runner, Server, WriteRule
+from aerokeep.model.transfer import Runner
+from aerokeep.model.transfer_order import Mode, PartOrder, Server, WriteRule
 from aerokeep.model.wire import Wire
 
 

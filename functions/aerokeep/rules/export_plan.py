@@ -3,7 +3,8 @@
 from aerokeep.model.cluster import ExportPolicy, RunnerChoice
 from aerokeep.model.errors import RejectedError
 from aerokeep.model.export import ClusterFound, Estimated, ExportPlan, ExportRequest, Live
-from aerokeep.model.transfer import MOST_PARTS, Compression, Mode, PartOrder, Runner
+from aerokeep.model.transfer import Runner
+from aerokeep.model.transfer_order import MOST_PARTS, Compression, Mode, PartOrder
 from aerokeep.rules.runners import width
 
 PARTITIONS = 4096

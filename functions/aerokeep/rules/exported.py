@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from aerokeep.model.errors import CorruptError, RejectedError
 from aerokeep.model.export import ExportedNamespace, ExportedPart, Live
-from aerokeep.model.transfer import Listing, PartOrder, Summary, ToldListing, Transfer, Tried
+from aerokeep.model.transfer import Summary, ToldListing, Transfer, Tried
+from aerokeep.model.transfer_order import Listing, PartOrder
 
 
 def exported_parts(transfer: Transfer) -> dict[str, tuple[Summary, ToldListing, Tried]]:

@@ -7,7 +7,8 @@ from aerokeep.model.cluster import ExportPolicy
 from aerokeep.model.errors import RejectedError
 from aerokeep.model.export import ExportedNamespace, ExportManifest
 from aerokeep.model.import_ import ImportPlan, ImportRequest, Target, TargetsFound
-from aerokeep.model.transfer import Compression, Mode, PartOrder, Runner, WriteRule
+from aerokeep.model.transfer import Runner
+from aerokeep.model.transfer_order import Compression, Mode, PartOrder, WriteRule
 from aerokeep.rules.export_plan import MIB, SPARE
 from aerokeep.rules.runners import width
 

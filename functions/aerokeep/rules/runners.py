@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from aerokeep.model.cluster import ExportPolicy, RunnerChoice
 from aerokeep.model.errors import RejectedError
-from aerokeep.model.transfer import Compression, Facts, Runner
+from aerokeep.model.transfer import Facts, Runner
+from aerokeep.model.transfer_order import Compression
 from aerokeep.model.wire import Wire
 
 _PROGRAMS = {Compression.GZIP: "gzip", Compression.ZSTD: "zstd"}

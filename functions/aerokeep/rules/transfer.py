@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from aerokeep.model.cluster import ExportPolicy
 from aerokeep.model.errors import AerokeepError, ConflictError, CorruptError, NotReadyError, RejectedError
-from aerokeep.model.transfer import Job, JobState, JobStatus, PartOrder, PartState, PartStatus, Told, Transfer, Tried
+from aerokeep.model.transfer import Job, JobState, JobStatus, PartState, PartStatus, Told, Transfer, Tried
+from aerokeep.model.transfer_order import PartOrder
 
 _FINAL: Mapping[str, tuple[type[AerokeepError], str]] = {
     "disk_full": (RejectedError, "free space there, name another directory, or use mode stream"),
@@ -45,7 +46,7 @@ def heard(transfer: Transfer, job: Job, status: JobStatus, *, now: datetime) -> 
     if status.token != job.token and not job.begun:
         # What it tells is of an order before this one, which it has not been given yet.
         return _with_job(transfer, job.model_copy(update={"commands": (), "heard_at": now}))
-    known = {part.name: part for part in status.parts} if status.token == job.token else {}
+    known = {part.name: _told(part, status) for part in status.parts} if status.token == job.token else {}
     over = status.token != job.token or status.state is not JobState.RUNNING
     parts = [
         _after(part, known.get(part.name), over=over) if part.name in job.parts and not part.done else part
@@ -60,6 +61,13 @@ def heard(transfer: Transfer, job: Job, status: JobStatus, *, now: datetime) -> 
     if over and status.ended_at is not None:
         changes["ended_at"] = max(status.ended_at, transfer.ended_at or 0)
     return transfer.model_copy(update=changes)
+
+
+def _told(part: PartStatus, status: JobStatus) -> PartStatus:
+    """A job that its host has stopped, as at a shutdown, is not one that somebody has cancelled for good."""
+    if part.error is None or part.error.code != "cancelled" or status.state is JobState.CANCELLED:
+        return part
+    return part.model_copy(update={"error": part.error.model_copy(update={"code": "job_stopped"})})
 
 
 def _after(part: Tried, told: PartStatus | None, *, over: bool) -> Tried:

@@ -36,8 +36,7 @@ def look(tree: Tree, order: Order) -> Tuple[Optional[Dict[str, str]], Optional[s
         _judge_server(tree, order)
     if order.mode == "directory":
         _judge_room(tree, order)
-    if not _has_credentials():
-        raise RefusalError("credentials_missing", "aws finds no credentials here: give the instance a role")
+    _judge_credentials()
     key = None if order.kind == "estimate" else find_key(tree, order)
     if order.kind == "export":
         _put_begun(order)
@@ -111,20 +110,23 @@ def _judge_room(tree: Tree, order: Order) -> None:
         raise RefusalError("disk_too_small", detail)
 
 
-def _has_credentials() -> bool:
+def _judge_credentials() -> None:
     try:
         done = subprocess.run(
             [AWS, "configure", "list"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             timeout=LISTING_TIMEOUT_S,
             env=tool_environment(),
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return has_credentials(done.stdout.decode("utf-8", "replace"))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotNowError("credentials_unknown", f"aws configure list: {type(error).__name__}") from error
+    if not has_credentials(done.stdout.decode("utf-8", "replace")):
+        words = done.stderr.decode("utf-8", "replace").strip()[-200:]
+        detail = f"aws finds no credentials here: give the instance a role that may use the vault {words}"
+        raise RefusalError("credentials_missing", detail.strip())
 
 
 def _put_begun(order: Order) -> None:

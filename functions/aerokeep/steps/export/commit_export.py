@@ -6,7 +6,8 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.errors import ConflictError, CorruptError
 from aerokeep.model.export import ClusterFound, Exact, ExportManifest, ExportOrder, ExportPlan
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Kind, Transfer
+from aerokeep.model.transfer import Transfer
+from aerokeep.model.transfer_order import Kind
 from aerokeep.model.wire import Wire, iso
 from aerokeep.rules.export_plan import wanted_namespaces
 from aerokeep.rules.exported import require_metadata, summed

@@ -4,7 +4,8 @@ from aerokeep.aws.exports import Exports
 from aerokeep.aws.vault import Runs
 from aerokeep.model.export import ClusterFound, Estimated, ExportOrder, Live
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Kind, Mode, PartOrder, Transfer
+from aerokeep.model.transfer import Transfer
+from aerokeep.model.transfer_order import Kind, Mode, PartOrder
 from aerokeep.rules.export_plan import wanted_namespaces
 from aerokeep.steps.shared.asking import Progress
 from aerokeep.steps.shared.ordering import base_order, selected

@@ -11,7 +11,8 @@ from aerokeep.model.export import Exact, ExportPlan
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.recovery_point import Cut, NodeCut
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Kind, Transfer
+from aerokeep.model.transfer import Transfer
+from aerokeep.model.transfer_order import Kind
 from aerokeep.rules.consistency import clock_bounds, judge_consistency
 from aerokeep.rules.export_plan import GUARD_MARGIN_S
 from aerokeep.steps.shared.resuming import after_the_lease, resume_writes

@@ -6,7 +6,7 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.export import ExportOrder, ExportPlan
 from aerokeep.model.plan import Window
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Kind
+from aerokeep.model.transfer_order import Kind
 from aerokeep.rules.export_plan import GUARD_MARGIN_S, needed_mib
 from aerokeep.steps.shared.ordering import base_order, selected
 from aerokeep.steps.shared.patience import pace_s

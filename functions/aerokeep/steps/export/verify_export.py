@@ -8,7 +8,8 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.cluster import Verification
 from aerokeep.model.export import ExportOrder, ExportPlan
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Kind, Listing, PartOrder, Sample, Transfer
+from aerokeep.model.transfer import Transfer
+from aerokeep.model.transfer_order import Kind, Listing, PartOrder, Sample
 from aerokeep.model.wire import Wire
 from aerokeep.rules.export_plan import PARTITIONS
 from aerokeep.rules.exported import exported_parts, require_read_back, require_sizes
@@ -60,7 +61,7 @@ def run(
     if not verified.done:
         return Progress(done=False, wait_s=pace_s(verified.begun_at, now=clock()))
     require_read_back(transfer, verified)
-    methods = {part.status.method for part in verified.parts if part.status is not None}
+    methods = {part.status.method for part in verified.parts if part.status is not None and part.status.method}
     runs.write(request, "verified", Verified(method=", ".join(sorted(methods))))
     return Progress(done=True)
 

@@ -9,7 +9,8 @@ from aerokeep.model.errors import NotReadyError
 from aerokeep.model.health import NodeHealth
 from aerokeep.model.import_ import ImportOrder, ImportPlan
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Counters, Kind, Transfer
+from aerokeep.model.transfer import Counters, Transfer
+from aerokeep.model.transfer_order import Kind
 from aerokeep.model.wire import Wire
 from aerokeep.rules.import_plan import wanted_of
 from aerokeep.rules.imported import require_imported, totals

@@ -5,7 +5,8 @@ from typing import Any
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.vault import Runs
 from aerokeep.model.run import Failure
-from aerokeep.model.transfer import Kind, Transfer
+from aerokeep.model.transfer import Transfer
+from aerokeep.model.transfer_order import Kind
 from aerokeep.model.wire import Wire
 from aerokeep.steps.shared.releasing import release
 from aerokeep.steps.shared.transferring import key_of

@@ -3,7 +3,8 @@
 from aerokeep.aws.vault import Runs
 from aerokeep.model.import_ import ImportOrder, ImportPlan, TargetsFound
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Kind, Transfer
+from aerokeep.model.transfer import Transfer
+from aerokeep.model.transfer_order import Kind
 from aerokeep.model.wire import Wire
 from aerokeep.rules.import_plan import plan_import
 from aerokeep.steps.shared.transferring import key_of

@@ -4,7 +4,7 @@ from aerokeep.aws.exports import Exports
 from aerokeep.aws.vault import Runs
 from aerokeep.model.import_ import ImportOrder, ImportPlan
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import KeyOrder, Kind
+from aerokeep.model.transfer_order import KeyOrder, Kind
 from aerokeep.rules.import_plan import needed_mib, wanted_of
 from aerokeep.steps.shared.ordering import base_order
 from aerokeep.steps.shared.patience import pace_s

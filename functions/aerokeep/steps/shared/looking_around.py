@@ -12,7 +12,8 @@ from aerokeep.model.health import NodeHealth
 from aerokeep.model.instance import Instance
 from aerokeep.model.run import RunRef
 from aerokeep.model.survey import Survey
-from aerokeep.model.transfer import JobStatus, Runner, Server
+from aerokeep.model.transfer import JobStatus, Runner
+from aerokeep.model.transfer_order import Server
 from aerokeep.model.wire import Wire
 from aerokeep.rules.runners import Candidate, rank
 from aerokeep.steps.shared.asking import Asked, heard

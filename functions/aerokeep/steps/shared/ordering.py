@@ -6,7 +6,7 @@ from aerokeep.aws.exports import Exports
 from aerokeep.model.cluster import ExportPolicy
 from aerokeep.model.export import ExportRequest
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import KeyOrder, Kind, Server, TransferOrder
+from aerokeep.model.transfer_order import KeyOrder, Kind, Server, TransferOrder
 
 TOOL_TIME = "%Y-%m-%d_%H:%M:%S"
 """asbackup takes the tool host's local time: the host runs it with TZ=UTC."""

@@ -11,7 +11,8 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.cluster import ExportPolicy
 from aerokeep.model.errors import AerokeepError
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Job, JobStatus, Kind, PartOrder, PartState, Runner, Transfer, TransferOrder
+from aerokeep.model.transfer import Job, JobStatus, PartState, Runner, Transfer
+from aerokeep.model.transfer_order import Kind, PartOrder, TransferOrder
 from aerokeep.rules import transfer as rules
 from aerokeep.steps.shared.asking import Progress, host_error
 from aerokeep.steps.shared.rounds import NOT_NOW
@@ -137,7 +138,7 @@ class Transferrer:
             }
         )
         name = f"order-{job.token}"
-        self.runs.write(run, name, order)
+        self.runs.write(run, name, order.document())
         logger.info("job ordered", kind=wanted.kind, runner=job.runner, parts=job.parts)
         return VERBS[wanted.kind], {"Run": run.run_id, "Spec": self.runs.presigned_read(run, name)}
 
