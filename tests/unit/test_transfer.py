@@ -307,3 +307,18 @@ def test_a_transfer_counts_as_begun_once_a_host_was_asked() -> None:
     assert transfer.touched
     assert rules.lose(transfer, job_of(transfer), "gone").touched
     assert told(transfer, a_part_status(state=FAILED, error="tool_failed"), state=JobState.FAILED).touched
+
+
+def test_an_order_whose_command_got_lost_may_have_been_carried_out_and_a_question_writes_nothing() -> None:
+    transfer = assigned(begun("test-00"))
+    asked_again = rules.command_lost(transfer, job_of(transfer), "the command got lost")
+    assert (part_of(asked_again).repeated, job_of(asked_again).words) == (True, "the command got lost")
+    followed = told(transfer, a_part_status())
+    assert not part_of(rules.command_lost(followed, job_of(followed), "the command got lost")).repeated
+
+
+def test_all_that_were_given_up_are_told() -> None:
+    transfer = assigned(begun(*TWO), "i-1", "i-2", width=2)
+    for runner in ("i-1", "i-2"):
+        transfer = rules.lose(transfer, job_of(transfer, runner), f"{runner} is deaf")
+    assert transfer.lost == {"i-1": "i-1 is deaf", "i-2": "i-2 is deaf"}

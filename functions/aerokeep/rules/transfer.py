@@ -128,6 +128,16 @@ def not_begun(transfer: Transfer, job: Job, words: str) -> Transfer:
     return _with_job(transfer, job.model_copy(update={"commands": (), "words": words}))
 
 
+def command_lost(transfer: Transfer, job: Job, words: str) -> Transfer:
+    """Nobody knows whether the host had the question; if it was an order, the next one may repeat what it wrote."""
+    asked_again = not_begun(transfer, job, words)
+    parts = [
+        part.model_copy(update={"repeated": True}) if _has(job, part) and not job.begun else part
+        for part in asked_again.parts
+    ]
+    return asked_again.model_copy(update={"parts": tuple(parts)})
+
+
 def refuse(transfer: Transfer, job: Job) -> Transfer:
     """The host did not begin, and never will: its parts wait as if they had not been ordered."""
     parts = [part.model_copy(update={"runner": None}) if _has(job, part) else part for part in transfer.parts]
