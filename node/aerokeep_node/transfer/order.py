@@ -23,7 +23,7 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=/-]{0,900}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}")
 _SET = re.compile(r"[^\s,:;-][^\s,:;]{0,62}")
-_RANGE = re.compile(r"([0-9]{1,4})-([0-9]{1,4})")
+_RANGES = re.compile(r"[0-9]{1,4}-[0-9]{1,4}(,[0-9]{1,4}-[0-9]{1,4})*")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DIRECTORY = re.compile(r"/[A-Za-z0-9._@+-]+(/[A-Za-z0-9._@+-]+)+")
 _ENCRYPTION_KEY = re.compile(r"(file:/[A-Za-z0-9._/@+-]+|secret:[A-Za-z0-9/_+=.@:-]+)")
@@ -33,7 +33,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ExportPart:
-    """A slice of a namespace; ``partitions`` is ``<first>-<count>``, and only one slice carries the metadata."""
+    """A slice of a namespace; ``partitions`` are ``<first>-<count>,…``, and only one slice carries the metadata."""
 
     name: str
     namespace: str
@@ -196,13 +196,13 @@ def _export_part(entry: object) -> ExportPart:
     part = ExportPart(
         fields.text("name", _NAME),
         fields.text("namespace", _NAMESPACE),
-        fields.optional_text("partitions", _RANGE),
+        fields.optional_text("partitions", _RANGES),
         fields.flag("metadata"),
         fields.integer("expected_bytes"),
     )
     fields.end()
-    if part.partitions is not None:
-        first, count = map(int, part.partitions.split("-"))
+    for words in part.partitions.split(",") if part.partitions is not None else ():
+        first, count = map(int, words.split("-"))
         if count < 1 or first + count > PARTITIONS:
             raise invalid(f"parts: partitions {part.partitions} of {part.name} do not lie within {PARTITIONS}")
     return part

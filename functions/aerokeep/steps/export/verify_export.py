@@ -14,7 +14,7 @@ from aerokeep.model.wire import Wire
 from aerokeep.rules.export_plan import PARTITIONS
 from aerokeep.rules.exported import exported_parts, require_read_back, require_sizes
 from aerokeep.steps.shared.asking import Progress
-from aerokeep.steps.shared.ordering import base_order
+from aerokeep.steps.shared.ordering import base_order, selected
 from aerokeep.steps.shared.patience import pace_s
 from aerokeep.steps.shared.transferring import Transferrer, Wanted, key_of
 from aerokeep.steps.step import Clock, step
@@ -46,7 +46,8 @@ def run(
     if policy.verify is Verification.SIZES and not order.request.sample_partitions:
         runs.write(request, "verified", Verified(method="sizes"))
         return Progress(done=True)
-    base = base_order(request, Kind.VERIFY, policy, exports, server=plan.server)
+    # Whatever a sample is compared with is read by the same choice of records.
+    base = selected(base_order(request, Kind.VERIFY, policy, exports, server=plan.server), order.request, policy)
     verified = transferrer.look(
         request,
         Wanted(
