@@ -110,8 +110,8 @@ def test_bad_input_a_namespace_that_the_export_does_not_hold_is_told_with_those_
             targets(a_target(master_objects=7)),
             {},
             (
-                "target_not_empty: test holds 7 records: say existing: allow, and choose by write what becomes of them, "
-                "or import into another namespace"
+                "target_not_empty: test holds 7 records: say existing: allow, and choose by write what becomes of "
+                "them, or import into another namespace"
             ),
         ),
         (

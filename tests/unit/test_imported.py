@@ -50,7 +50,7 @@ def test_records_that_the_cluster_did_not_take_are_never_a_success(outcome: str,
     with pytest.raises(
         RejectedError, match=r"records_left_out: test-00: .*look at its log, and start the import again"
     ):
-        judge(imported({"records": 10, "inserted": 9, **{outcome: 1}}, repeated=True), existing=existing)
+        judge(imported({"records": 10, "inserted": 9, outcome: 1}, repeated=True), existing=existing)
 
 
 @pytest.mark.parametrize("outcome", ["existed", "fresher"])
