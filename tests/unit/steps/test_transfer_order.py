@@ -1,5 +1,6 @@
 """What the Lambdas order of a host's transfer job is what the host program understands, and what it answers fits."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -28,7 +29,7 @@ from aerokeep_node.transfer.order import EXPORT_KINDS, IMPORT_KINDS, Order, pars
 from aerokeep_node.transfer.progress import blank_status, first_progress, part_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import StringConstraints
+from pydantic import StringConstraints, ValidationError
 
 from tests.builders import NOON, a_run, at
 from tests.transfer_builders import (
@@ -129,6 +130,8 @@ def test_whatever_policy_and_request_say_of_an_export_the_host_takes(
     assert [(p.name, p.namespace, p.partitions, p.metadata) for p in order.export_parts] == [
         (p.name, p.namespace, p.partitions, p.metadata) for p in plan.parts
     ]
+    said = None if policy.encryption is None else (policy.encryption.mode, policy.encryption.key)
+    assert (None if order.encryption is None else (order.encryption.mode, order.encryption.key)) == said
     assert (order.sets, order.mode, order.compression) == (request.sets, policy.mode, policy.compression)
     assert (order.begin_at is not None, order.prefer_rack) == (guarded, 1)
 
@@ -155,6 +158,35 @@ def test_whatever_policy_and_request_say_of_an_import_the_host_takes(
     assert (found.target, found.skip, found.metadata, found.listing_key) == ("fresh", skip, metadata, a_listing().key)
     assert (order.write, order.extra_ttl_s) == (write, ttl_s)
     assert (order.encryption.check if order.encryption else None) == (KEY_CHECK if key else None)
+
+
+TAKES: dict[str, tuple[Callable[[str], object], Callable[[str], TransferOrder]]] = {
+    "set": (lambda text: ExportRequest(cluster="demo", sets=(text,)), lambda text: an_order(sets=(text,))),
+    "namespace": (
+        lambda text: ExportRequest(cluster="demo", namespaces=(text,)),
+        lambda text: an_order(parts=(PartOrder(name=f"{text}-00", namespace=text),)),
+    ),
+    "directory": (lambda text: a_policy(directory=f"/var/{text}"), lambda text: an_order(directory=f"/var/{text}")),
+    "key file": (
+        lambda text: Encryption(mode="aes256", key=f"file:/{text}"),
+        lambda text: an_order(compression="none", encryption=KeyOrder(mode="aes256", key=f"file:/{text}")),
+    ),
+    "secret": (
+        lambda text: Encryption(mode="aes256", key=f"secret:{text}"),
+        lambda text: an_order(compression="none", encryption=KeyOrder(mode="aes256", key=f"secret:{text}")),
+    ),
+}
+
+
+@pytest.mark.parametrize("field", TAKES)
+def test_no_character_passes_the_input_and_fails_on_the_host(field: str) -> None:
+    says, orders = TAKES[field]
+    for text in (form.format(chr(code)) for code in range(32, 256) for form in ("a{}b", "{}b", "a{}")):
+        try:
+            says(text)
+        except ValidationError:
+            continue
+        parsed(orders(text))
 
 
 def test_a_verification_may_have_a_sample() -> None:
