@@ -64,6 +64,8 @@ class Host:
     """The last write stop, as `guarding` keeps it."""
     tombstones: set[str] = field(default_factory=set)
     """Runs for which no write stop begins any more."""
+    tool_version: str = "4.5.8"
+    """Of asbackup and asrestore."""
     job: object | None = None
     """The last transfer job, as `transfers` keeps it."""
     cancelled: set[str] = field(default_factory=set)

@@ -201,7 +201,7 @@ def _healthy(server: Server, namespace: Namespace, view: View) -> Reply:
     masters, proles = counts(server, namespace.name, view)
     return {
         "name": namespace.name,
-        "stop_writes": False,
+        "stop_writes": namespace.full,
         "reject_non_xdr_writes": namespace.guarded,
         "objects": masters + proles,
         "master_objects": masters,

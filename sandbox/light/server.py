@@ -35,6 +35,7 @@ class Namespace:
     conf: Context
     paths: tuple[StoragePath, ...]
     guarded: bool
+    full: bool = False
 
     @property
     def saved_paths(self) -> tuple[StoragePath, ...]:

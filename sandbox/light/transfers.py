@@ -19,7 +19,6 @@ from sandbox.light.looking import health
 from sandbox.light.server import Server
 from sandbox.region.credentials import SECRET, access_key
 
-VERSION = "4.5.8"
 JOB_S = 0.2
 """How long a job of a light host takes."""
 RECORD_BYTES = 100
@@ -71,7 +70,7 @@ def order_job(host: Host, run: str, spec: str, view: Callable[[], View | None], 
 def status(host: Host, run: str, view: Callable[[], View | None], everyone: list[Server]) -> Reply:
     """How far the job of a run is, and what the host has."""
     facts = {
-        "tools": {"asbackup": VERSION, "asrestore": VERSION},
+        "tools": {"asbackup": host.tool_version, "asrestore": host.tool_version},
         "validate": True,
         "programs": {"aws": True, "gzip": True, "zstd": True},
         "load": 0.1,
@@ -87,7 +86,10 @@ def status(host: Host, run: str, view: Callable[[], View | None], everyone: list
         "state": state,
         "kind": job.order["kind"],
         "token": job.order["token"],
-        "tool": {"name": "asrestore" if job.order["kind"] in ("import", "verify") else "asbackup", "version": VERSION},
+        "tool": {
+            "name": "asrestore" if job.order["kind"] in ("import", "verify") else "asbackup",
+            "version": host.tool_version,
+        },
         "began_at": host.now,
         "ended_at": host.now if state != "running" else None,
         "parts": [*job.parts, *_waiting(job)],
