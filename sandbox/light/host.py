@@ -66,6 +66,10 @@ class Host:
     """Runs for which no write stop begins any more."""
     tool_version: str = "4.5.8"
     """Of asbackup and asrestore."""
+    job_s: float = 0.2
+    """How long a transfer job takes here."""
+    job_error: str | None = None
+    """The code that parts of jobs fail with here, if they do."""
     job: object | None = None
     """The last transfer job, as `transfers` keeps it."""
     cancelled: set[str] = field(default_factory=set)

@@ -19,8 +19,6 @@ from sandbox.light.looking import health
 from sandbox.light.server import Server
 from sandbox.region.credentials import SECRET, access_key
 
-JOB_S = 0.2
-"""How long a job of a light host takes."""
 RECORD_BYTES = 100
 INSTANCE_ROLE = "aerokeep-node"
 NONE = "none"
@@ -81,7 +79,8 @@ def status(host: Host, run: str, view: Callable[[], View | None], everyone: list
     if not isinstance(job, Job) or job.run != run:
         return {"state": "cancelled" if run in host.cancelled else "none", "parts": [], "facts": facts}
     _advance(host, job, view(), everyone)
-    state = "cancelled" if job.cancelled else "done" if job.done else "running"
+    ended = "failed" if any(part["state"] == "failed" for part in job.parts) else "done"
+    state = "cancelled" if job.cancelled else ended if job.done else "running"
     return {
         "state": state,
         "kind": job.order["kind"],
@@ -122,12 +121,19 @@ def _advance(host: Host, job: Job, view: View | None, everyone: list[Server]) ->
     wanted = job.order["parts"]
     if host.now < (job.order.get("begin_at") or 0):
         return
-    passed = (time.monotonic() - job.began_at) / JOB_S
+    passed = (time.monotonic() - job.began_at) / host.job_s
     due = min(len(wanted), 1 + int(passed * len(wanted)))
     while len(job.parts) < due and not job.cancelled and view is not None:
         part = wanted[len(job.parts)]
-        told = DOING[job.order["kind"]](job, part, host, everyone)
-        job.parts.append({"name": part["name"], "state": "done", "percent": 100, **told})
+        job.parts.append(_ended(job, part, host, everyone))
+
+
+def _ended(job: Job, part: Mapping[str, Any], host: Host, everyone: list[Server]) -> Reply:
+    if host.job_error is not None:
+        error = {"code": host.job_error, "detail": "as the test wants it"}
+        return {"name": part["name"], "state": "failed", "percent": 0, "error": error}
+    told = DOING[job.order["kind"]](job, part, host, everyone)
+    return {"name": part["name"], "state": "done", "percent": 100, **told}
 
 
 def _s3(job: Job) -> Any:  # noqa: ANN401  # boto3 makes its clients at run time
