@@ -194,6 +194,14 @@ def test_a_verification_may_have_a_sample() -> None:
     assert parsed(an_order(Kind.VERIFY)).sample == ()
 
 
+def test_partitions_in_several_ranges_are_taken_and_one_range_beyond_the_last_partition_is_refused() -> None:
+    (part,) = parsed(an_order(parts=(a_part_order(partitions="0-10,4000-96"),))).export_parts
+    assert part.partitions == "0-10,4000-96"
+    for wrong in ("0-10,4000-97", "0-10,5-0", "7"):
+        with pytest.raises(RefusalError, match="partitions"):
+            parsed(an_order(parts=(a_part_order(partitions=wrong),)))
+
+
 def test_an_estimate_of_all_namespaces_is_one_job() -> None:
     parts = tuple(PartOrder(name=name, namespace=name) for name in ("test", "other"))
     assert [part.namespace for part in parsed(an_order(Kind.ESTIMATE, parts=parts)).parts] == ["test", "other"]

@@ -201,6 +201,28 @@ def test_an_import_that_may_have_written_is_halted_and_goes_on_with_the_same_inp
     assert "owner" not in field.lock(cluster.name)
 
 
+def test_an_export_that_lacks_an_index_and_was_accepted_so_is_imported_with_those_that_it_has(field: Field) -> None:
+    cluster = launched(field)
+    export_id = exported(field, cluster)
+    key = f"clusters/{cluster.name}/exports/{export_id}/manifest.json"
+    manifest = field.json(key)
+    (test,) = [namespace for namespace in manifest["namespaces"] if namespace["namespace"] == "test"]
+    assert (test["indexes"], test["sindexes"]) == (["by_n"], 1)
+    test["indexes"].append("by_context")  # the cluster had it, and the tool skipped it
+    manifest["udfs"].append("skipped.lua")
+    body = json.dumps(manifest).encode()
+    field.region.client("s3").put_object(Bucket=field.outputs["VaultName"], Key=key, Body=body)
+    assert done(run(field, "import", wiped(cluster), export=export_id)).output["counters"]["inserted"] == 600
+    test["sindexes"] = 2
+    field.region.client("s3").put_object(Bucket=field.outputs["VaultName"], Key=key, Body=json.dumps(manifest).encode())
+    arn = field.start("import", next(NAMES), {"cluster": wiped(cluster).name, "export": export_id})
+    until(lambda: full(cluster, f"{cluster.name}/first"), "all records")
+    time.sleep(2)
+    running = field.region.client("stepfunctions").describe_execution(executionArn=arn)
+    assert running["status"] == "RUNNING", "it still waits for the second index"
+    stopped(field, arn)
+
+
 def test_an_export_gives_way_to_whoever_puts_the_cluster_together(field: Field) -> None:
     cluster = launched(field)
     earlier = exported(field, cluster)
