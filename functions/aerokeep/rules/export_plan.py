@@ -84,8 +84,8 @@ def plan_export(
         )
     if request.sample_partitions and any(part.partitions for part in parts):
         raise RejectedError(
-            "bad_input: field 'sample_partitions': only whole namespaces can be compared: name slices 1, one runner and "
-            "no partitions, or leave it out"
+            "bad_input: field 'sample_partitions': only whole namespaces can be compared: name slices 1, one runner "
+            "and no partitions, or leave it out"
         )
     runners = _with_room(found.runners, policy, estimated)
     _require_fits(request, policy, estimated, lease_s=lease_s)
