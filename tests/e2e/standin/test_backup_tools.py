@@ -291,6 +291,28 @@ def test_a_signal_ends_a_backup_with_1(nodes: list[StandinNode], tmp_path: Path,
     assert re.match(r"PROGRESS:\d+\nREMAINING:\d+s\n", machine.read_text())
 
 
+def test_a_signal_ends_tools_that_hang_in_a_pipe(nodes: list[StandinNode], export: bytes) -> None:
+    tool = [sys.executable, "-m", "sandbox.tools.asrestore", "-h", nodes[0].ip, "-i", "-", "-n", "test,copy"]
+    with subprocess.Popen(tool, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as restore:
+        assert restore.stdin is not None
+        assert restore.stderr is not None
+        restore.stdin.write(export[:1000])
+        restore.stdin.flush()
+        while b"Starting restore" not in restore.stderr.readline():
+            pass
+        time.sleep(0.5)
+        restore.send_signal(signal.SIGTERM)
+        assert restore.wait(10) == 1
+    tool = [sys.executable, "-m", "sandbox.tools.asbackup", "-h", nodes[0].ip, "-n", "test", "-o", "-"]
+    with subprocess.Popen(tool, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as backup:
+        assert backup.stderr is not None
+        while b"Starting backup for" not in backup.stderr.readline():
+            pass
+        time.sleep(0.5)
+        backup.send_signal(signal.SIGINT)
+        assert backup.wait(10) == 1
+
+
 def test_modification_times_are_local_times(nodes: list[StandinNode], client: aerospike.Client) -> None:
     time.sleep(1.1)
     moment = int(time.time())
