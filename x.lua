@@ -1,1 +1,0 @@
-function f() return 1 end
