@@ -49,7 +49,8 @@ def heard(transfer: Transfer, job: Job, status: JobStatus, *, now: datetime) -> 
     known = {part.name: _told(part, status) for part in status.parts} if status.token == job.token else {}
     over = status.token != job.token or status.state is not JobState.RUNNING
     parts = [
-        _after(part, known.get(part.name), over=over) if part.name in job.parts and not part.done else part
+        # One that was given back already is told of by its former job until that ends.
+        _after(part, known.get(part.name), over=over) if _has(job, part) else part
         for part in transfer.parts
     ]
     jobs = [other for other in transfer.jobs if other.token != job.token]
@@ -61,6 +62,10 @@ def heard(transfer: Transfer, job: Job, status: JobStatus, *, now: datetime) -> 
     if over and status.ended_at is not None:
         changes["ended_at"] = max(status.ended_at, transfer.ended_at or 0)
     return transfer.model_copy(update=changes)
+
+
+def _has(job: Job, part: Tried) -> bool:
+    return part.name in job.parts and part.runner == job.runner and not part.done
 
 
 def _told(part: PartStatus, status: JobStatus) -> PartStatus:
@@ -119,7 +124,7 @@ def lose(transfer: Transfer, job: Job, why: str) -> Transfer:
     """Give a runner up: its parts wait for another one; what it does meanwhile nobody will read."""
     parts = [
         _given_back(part, code="runner_lost").model_copy(update={"repeated": part.repeated or job.begun})
-        if part.name in job.parts and not part.done
+        if _has(job, part)
         else part
         for part in transfer.parts
     ]

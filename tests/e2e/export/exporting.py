@@ -16,7 +16,7 @@ from sandbox.demo_estate import CLUSTER, DemoEstate, DemoFailedError
 
 RECORDS = 3_000
 SETS = {"test": "library", "raw": "shelf"}
-POLICY = {"verify": "sizes", "runner_silence_s": 6, "records_per_second": 1_000, "tries": 3}
+POLICY = {"verify": "sizes", "runner_silence_s": 6, "records_per_second": 400, "tries": 3}
 """Slow enough that something can happen meanwhile."""
 PATIENCE_S = 90.0
 POLL_S = 0.05
@@ -69,9 +69,13 @@ class Exporting:
         """Wait for every execution of this suite, and let the guardian see to what is left."""
         states = self.estate.region.client("stepfunctions")
         for arn in self.started:
-            _until(lambda arn=arn: states.describe_execution(executionArn=arn)["status"] in FINISHED, arn)
+            self._wait_for_end(states, arn)
         self.started.clear()
         self.estate.run("guardian")
+
+    @staticmethod
+    def _wait_for_end(states: Any, arn: str) -> None:  # noqa: ANN401 - a boto client
+        _until(lambda: states.describe_execution(executionArn=arn)["status"] in FINISHED, f"{arn} goes on")
 
     # -- the vault
 
@@ -112,14 +116,12 @@ class Exporting:
             key = {"pk": {"S": f"cluster#{CLUSTER}"}, "sk": {"S": lane}}
             item = table.get_item(TableName=self.estate.outputs["CatalogName"], Key=key).get("Item", {})
             found += [f"{lane} of {item['run']['S']}"] if "owner" in item else []
-        return found + [
-            f"process {pid}: {words}" for pid, words in self.processes("aerokeep.transfer", "sandbox.tools")
-        ]
+        return found + [f"process {pid}: {words}" for pid, words in self.processes("sandbox.tools")]
 
     # -- hosts
 
     def processes(self, *marks: str) -> Iterator[tuple[int, str]]:
-        """Processes of this suite's nodes whose command line holds one of these words."""
+        """Processes of this suite's nodes whose command line holds all of these words."""
         workdir = str(self.estate.plane.workdir)
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -129,7 +131,7 @@ class Exporting:
                 environment = (entry / "environ").read_bytes().decode(errors="replace")
             except OSError:
                 continue
-            if workdir in environment and any(mark in words for mark in marks):
+            if workdir in environment and all(mark in words for mark in marks):
                 yield int(entry.name), words
 
     def kill(self, *marks: str) -> int:
@@ -161,7 +163,7 @@ class Exporting:
             out = self.on(instance_id, "sh", "-c", 'cat "${AEROKEEP_ROOT:-}"/run/aerokeep/*/progress.json 2>/dev/null')
             for line in out.replace("}{", "}\n{").splitlines():
                 told = json.loads(line)
-                if told.get("state") == "running":
+                if told.get("state") == "running" and told["kind"] in ("export", "import"):
                     yield instance_id, told
 
     def on(self, instance_id: str, *argv: str) -> str:
