@@ -5,7 +5,7 @@ import time
 from typing import Any, Dict, Tuple
 
 from aerokeep_node import detach
-from aerokeep_node.downloads import fetch_order
+from aerokeep_node.fetching import fetch_order
 from aerokeep_node.refusal import NotNowError, RefusalError
 from aerokeep_node.run_directory import (
     PROGRESS,
