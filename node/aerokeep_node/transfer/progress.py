@@ -102,6 +102,9 @@ def _fitting(status: Dict[str, Any]) -> Dict[str, Any]:
         return status
     parts = [{name: value for name, value in part.items() if value not in (None, 0, {})} for part in status["parts"]]
     for part in parts:
+        if part["state"] == DONE:
+            for name in ("percent", "rate"):
+                part.pop(name, None)
         if "error" in part:
             part["error"] = dict(part["error"], detail=part["error"]["detail"][:SHORTEST_DETAIL])
     return dict(status, parts=parts)
