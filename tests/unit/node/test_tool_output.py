@@ -16,7 +16,7 @@ VERSION_1 = """\
       ----                    -----             ----    --------
    profile                <not set>             None    None
 access_key     {}
-secret_key     ****************abcd         iam-role    
+secret_key     ****************abcd         iam-role
 """
 VERSION_2 = """\
 NAME       : VALUE                    : TYPE             : LOCATION
