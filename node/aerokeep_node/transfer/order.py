@@ -181,6 +181,8 @@ def _judge_whole(order: Order) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise invalid(f"parts: twice: {twice}")
+    if order.encryption is not None and order.sample:
+        raise invalid("sample: an encrypted export can't be compared")
     if order.encryption is not None and order.compression == "gzip":
         raise invalid("compression: encrypted bytes do not compress; with encryption it must be none or zstd")
     if ".." in order.directory.split("/"):
