@@ -35,10 +35,16 @@ def go_on(transfer: Transfer, *, epoch: int, now: datetime) -> Transfer:
             "epoch": epoch,
             "begun_at": now,
             "lost": {},
-            "parts": tuple(part.model_copy(update={"tries": 0}) for part in transfer.parts),
+            "parts": tuple(_anew(part) for part in transfer.parts),
             "jobs": tuple(job.model_copy(update={"commands": (), "heard_at": now}) for job in transfer.jobs),
         }
     )
+
+
+def _anew(part: Tried) -> Tried:
+    """Why it failed was somebody's affair meanwhile, so it is no reason against another try."""
+    waits = part.runner is None and not part.done
+    return part.model_copy(update={"tries": 0, "status": None if waits else part.status})
 
 
 def heard(transfer: Transfer, job: Job, status: JobStatus, *, now: datetime) -> Transfer:
@@ -46,11 +52,11 @@ def heard(transfer: Transfer, job: Job, status: JobStatus, *, now: datetime) -> 
     if status.token != job.token and not job.begun:
         # What it tells is of an order before this one, which it has not been given yet.
         return _with_job(transfer, job.model_copy(update={"commands": (), "heard_at": now}))
-    known = {part.name: _told(part, status) for part in status.parts} if status.token == job.token else {}
-    over = status.token != job.token or status.state is not JobState.RUNNING
+    forgotten = status.token != job.token
+    known = {} if forgotten else {part.name: _told(part, status) for part in status.parts}
+    over = forgotten or status.state is not JobState.RUNNING
     parts = [
-        # One that was given back already is told of by its former job until that ends.
-        _after(part, known.get(part.name), over=over) if _has(job, part) else part
+        _after(part, known.get(part.name), over=over, forgotten=forgotten) if _has(job, part) else part
         for part in transfer.parts
     ]
     jobs = [other for other in transfer.jobs if other.token != job.token]
@@ -64,10 +70,6 @@ def heard(transfer: Transfer, job: Job, status: JobStatus, *, now: datetime) -> 
     return transfer.model_copy(update=changes)
 
 
-def _has(job: Job, part: Tried) -> bool:
-    return part.name in job.parts and part.runner == job.runner and not part.done
-
-
 def _told(part: PartStatus, status: JobStatus) -> PartStatus:
     """A job that its host has stopped, as at a shutdown, is not one that somebody has cancelled for good."""
     if part.error is None or part.error.code != "cancelled" or status.state is JobState.CANCELLED:
@@ -75,24 +77,37 @@ def _told(part: PartStatus, status: JobStatus) -> PartStatus:
     return part.model_copy(update={"error": part.error.model_copy(update={"code": "job_stopped"})})
 
 
-def _after(part: Tried, told: PartStatus | None, *, over: bool) -> Tried:
+def _has(job: Job, part: Tried) -> bool:
+    """A job goes on telling of what it failed at, which was given back at its first word of it."""
+    return part.name in job.parts and part.runner == job.runner
+
+
+def _after(part: Tried, told: PartStatus | None, *, over: bool, forgotten: bool) -> Tried:
     if told is None:
-        return _given_back(part, code="job_gone") if over else part
+        # What a job that its host has forgotten did after its last word nobody knows.
+        return _given_back(part, code="job_gone", repeated=forgotten) if over else part
     told_part = part.model_copy(update={"status": told})
     if told.state is PartState.DONE:
         return _carry(told_part, told).model_copy(update={"done": True, "runner": None})
     if told.state is PartState.FAILED or over:
-        return _given_back(told_part, code="job_gone")
+        return _given_back(told_part, code="job_gone", repeated=False)
     return told_part
 
 
-def _given_back(part: Tried, *, code: str) -> Tried:
+def _given_back(part: Tried, *, code: str, repeated: bool) -> Tried:
     """The part waits for another try, from where the last one is known to have come."""
     told = part.status
     carried = part if told is None else _carry(part, told)
     if told is not None and told.error is None:
         told = told.model_copy(update={"error": Told(code=code, detail="its job ended without a word")})
-    return carried.model_copy(update={"runner": None, "tries": part.tries + 1, "status": told})
+    return carried.model_copy(
+        update={
+            "runner": None,
+            "tries": part.tries + 1,
+            "status": told,
+            "repeated": carried.repeated or repeated,
+        }
+    )
 
 
 def _carry(part: Tried, told: PartStatus) -> Tried:
@@ -113,20 +128,36 @@ def not_begun(transfer: Transfer, job: Job, words: str) -> Transfer:
     return _with_job(transfer, job.model_copy(update={"commands": (), "words": words}))
 
 
+def command_lost(transfer: Transfer, job: Job, words: str) -> Transfer:
+    """Nobody knows whether the host had the question; if it was an order, the next one may repeat what it wrote."""
+    asked_again = not_begun(transfer, job, words)
+    parts = [
+        part.model_copy(update={"repeated": True}) if _has(job, part) and not job.begun else part
+        for part in asked_again.parts
+    ]
+    return asked_again.model_copy(update={"parts": tuple(parts)})
+
+
 def refuse(transfer: Transfer, job: Job) -> Transfer:
     """The host did not begin, and never will: its parts wait as if they had not been ordered."""
-    parts = [part.model_copy(update={"runner": None}) if part.name in job.parts else part for part in transfer.parts]
+    parts = [part.model_copy(update={"runner": None}) if _has(job, part) else part for part in transfer.parts]
     jobs = tuple(other for other in transfer.jobs if other.token != job.token)
     return transfer.model_copy(update={"parts": tuple(parts), "jobs": jobs})
 
 
-def lose(transfer: Transfer, job: Job, why: str) -> Transfer:
-    """Give a runner up: its parts wait for another one; what it does meanwhile nobody will read."""
+def lose(transfer: Transfer, job: Job, why: str, *, may_have_begun: bool = False) -> Transfer:
+    """Give a runner up: its parts wait for another one; what it does meanwhile nobody will read.
+
+    Args:
+        transfer: how far it is.
+        job: what the runner was given.
+        why: it is given up.
+        may_have_begun: it may be at work on the order without ever having said so.
+
+    """
+    repeated = job.begun or may_have_begun
     parts = [
-        _given_back(part, code="runner_lost").model_copy(update={"repeated": part.repeated or job.begun})
-        if _has(job, part)
-        else part
-        for part in transfer.parts
+        _given_back(part, code="runner_lost", repeated=repeated) if _has(job, part) else part for part in transfer.parts
     ]
     return transfer.model_copy(
         update={
@@ -142,7 +173,8 @@ def give_up_silent(transfer: Transfer, policy: ExportPolicy, *, now: datetime) -
     longest = timedelta(seconds=policy.runner_silence_s)
     for job in transfer.jobs:
         if now - job.heard_at > longest:
-            transfer = lose(transfer, job, job.words or f"no answer for {policy.runner_silence_s:g} s")
+            why = job.words or f"no answer for {policy.runner_silence_s:g} s"
+            transfer = lose(transfer, job, why, may_have_begun=True)
     return transfer
 
 
@@ -157,15 +189,8 @@ def require_hope(transfer: Transfer, policy: ExportPolicy, runners: Sequence[str
 
     """
     for part in transfer.parts:
-        error = None if part.done or part.status is None else part.status.error
-        if error is None or part.runner is not None:
-            continue
-        told = f"{part.name}: {error.detail}"
-        if error.code in _FINAL:
-            kind, remedy = _FINAL[error.code]
-            raise kind(f"{error.code}: {told}: {remedy}")
-        if part.tries >= policy.tries:
-            raise NotReadyError(f"part_failed: {part.name} failed {part.tries} times, at last {error.code}: {told}")
+        if not part.done and part.runner is None:
+            _require_another_try(part, policy)
     if transfer.done:
         return
     if now - transfer.begun_at > timedelta(seconds=policy.deadline_s):
@@ -174,6 +199,17 @@ def require_hope(transfer: Transfer, policy: ExportPolicy, runners: Sequence[str
     if not transfer.jobs and not [runner for runner in runners if runner not in transfer.lost]:
         why = "; ".join(f"{runner}: {reason}" for runner, reason in transfer.lost.items())
         raise NotReadyError(f"no_runner: every host that could run the tool was given up: {why}")
+
+
+def _require_another_try(part: Tried, policy: ExportPolicy) -> None:
+    error = (part.status.error if part.status else None) or Told(code="job_gone", detail="no job said a word about it")
+    if error.code in _FINAL:
+        kind, remedy = _FINAL[error.code]
+        raise kind(f"{error.code}: {part.name}: {error.detail}: {remedy}")
+    if part.tries >= policy.tries:
+        raise NotReadyError(
+            f"part_failed: {part.name} failed {part.tries} times, at last {error.code}: {part.name}: {error.detail}"
+        )
 
 
 def assign(

@@ -107,7 +107,7 @@ class Transferrer:
             case CommandState.RUNNING:
                 return state
             case CommandState.LOST:
-                return rules.not_begun(state, job, f"the command got lost ({reply.status})")
+                return rules.command_lost(state, job, f"the command got lost ({reply.status})")
             case CommandState.ANSWERED if reply.refusal is None:
                 return rules.heard(state, job, JobStatus.model_validate(reply.body), now=self.clock())
             case CommandState.ANSWERED:
