@@ -22,7 +22,7 @@ BY_TOOL, BY_PARSE = "tool", "parse"
 def verify(worker: Worker, part: Part) -> Dict[str, Any]:
     """Read all files of a part; their sizes and hashes are checked in any case."""
     assert isinstance(part, ImportPart)  # noqa: S101 - the order's kind says so
-    sample = Sample(worker, part) if worker.order.sample else None
+    sample = Sample(worker, part) if part.sampled(worker.order.sample) else None
     by_tool = sample is None and can_validate()
     worker.report(now=True, method=BY_TOOL if by_tool else BY_PARSE)
     files = fetch_listing(worker, part)

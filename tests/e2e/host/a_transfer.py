@@ -77,7 +77,10 @@ class TransferHost:
             order.update({"write": "unique", "extra_ttl_s": 0, "indexes_last": True})
         if kind == "verify":
             order.update({"sample": None})
-        return {**order, **changes}
+        order.update(changes)
+        if kind == "verify":
+            order["parts"] = [{"partitions": None, **part} for part in order["parts"]]
+        return order
 
     def part(self, name: str = "test-00", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
         part = {"name": name, "namespace": "test", "partitions": None, "metadata": True, "expected_bytes": 1000}

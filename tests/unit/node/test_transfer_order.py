@@ -12,6 +12,7 @@ IMPORT_PART = {
     "name": "test-00", "namespace": "test", "target": "other", "skip": 1, "metadata": False,
     "listing": {"key": "clusters/demo/exports/e1/test-00.0123456789abcdef.files.json", "sha256": "0" * 64},
 }  # fmt: skip
+VERIFY_PART = {**IMPORT_PART, "partitions": "0-10,12"}
 SPEC: dict[str, Any] = {
     "kind": "export", "run": "demo-20260101t000000Z", "token": "0123456789abcdef",
     "server": {"address": "10.0.0.5", "port": 3000},
@@ -47,8 +48,9 @@ def test_an_import_order_is_read() -> None:
     order = an_import(write="replace", extra_ttl_s=60, indexes_last=False)
     assert (order.write, order.extra_ttl_s, order.indexes_last) == ("replace", 60, False)
     assert (order.import_parts[0].target, order.import_parts[0].skip) == ("other", 1)
-    verify = an_order(IMPORT_KINDS, kind="verify", parts=[IMPORT_PART], sample={"partitions": [12, 999]})
+    verify = an_order(IMPORT_KINDS, kind="verify", parts=[VERIFY_PART], sample={"partitions": [12, 999]})
     assert verify.sample == (12, 999)
+    assert verify.import_parts[0].sampled(verify.sample) == [12]
 
 
 @pytest.mark.parametrize("field", [*SPEC, *IMPORT_ONLY])
@@ -78,7 +80,7 @@ def test_a_missing_field_is_named(field: str) -> None:
         ({"parts": [{**PART, "name": "a/b"}]}, "name"),
         ({"parts": [{**PART, "namespace": "-x"}]}, "namespace"),
         ({"parts": [{**PART, "partitions": "4000-97"}]}, "partitions"),
-        ({"parts": [{**PART, "partitions": "12"}]}, "partitions"),
+        ({"parts": [{**PART, "partitions": "12-"}]}, "partitions"),
         ({"parts": [{**PART, "expected_bytes": 1.5}]}, "expected_bytes"),
         ({"parts": [IMPORT_PART]}, "partitions"),
         ({"mode": "copy"}, "mode"),
@@ -121,4 +123,4 @@ def test_what_nobody_can_import_is_refused_by_name(changes: dict[str, Any], name
 @pytest.mark.parametrize("sample", [{"partitions": []}, {"partitions": [4096]}, {"partitions": ["1"]}, {}, [1]])
 def test_a_sample_names_partitions(sample: object) -> None:
     with pytest.raises(RefusalError, match=r"spec_invalid.*(sample|partitions)"):
-        an_order(IMPORT_KINDS, kind="verify", parts=[IMPORT_PART], sample=sample)
+        an_order(IMPORT_KINDS, kind="verify", parts=[VERIFY_PART], sample=sample)

@@ -73,7 +73,7 @@ def _manifest(request: RunRef, runs: Runs, clock: Clock) -> ExportManifest:
     live = wanted_namespaces(order.request, found)
     namespaces = summed(plan.parts, transfer, live)
     missing = require_metadata(namespaces, found.udfs, accept_missing=order.request.accept_missing_indexes)
-    policy = order.config.export
+    policy, verified = order.config.export, runs.read(request, "verified", Verified)
     return ExportManifest(
         export_id=request.run_id,
         cluster=request.cluster,
@@ -90,7 +90,8 @@ def _manifest(request: RunRef, runs: Runs, clock: Clock) -> ExportManifest:
         namespaces=namespaces,
         udfs=found.udfs,
         exact=runs.find(request, "exact", Exact),
-        verified=runs.read(request, "verified", Verified).method,
+        verified=verified.method,
+        sample=verified.sample,
         notes=(*plan.notes, *missing),
     )
 

@@ -1,5 +1,6 @@
 """State ``VerifyExport``: prove that the vault holds what the tool says that it wrote."""
 
+from functools import reduce
 from random import Random
 
 from aerokeep.aws.catalog import Catalog
@@ -8,13 +9,13 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.cluster import Verification
 from aerokeep.model.export import ExportOrder, ExportPlan
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Transfer
+from aerokeep.model.transfer import Compared, Transfer
 from aerokeep.model.transfer_order import Kind, Listing, PartOrder, Sample
 from aerokeep.model.wire import Wire
 from aerokeep.rules.export_plan import PARTITIONS
 from aerokeep.rules.exported import exported_parts, require_read_back, require_sizes
 from aerokeep.steps.shared.asking import Progress
-from aerokeep.steps.shared.ordering import base_order
+from aerokeep.steps.shared.ordering import base_order, selected
 from aerokeep.steps.shared.patience import pace_s
 from aerokeep.steps.shared.transferring import Transferrer, Wanted, key_of
 from aerokeep.steps.step import Clock, step
@@ -25,6 +26,7 @@ class Verified(Wire):
 
     method: str
     """``tool``, ``parse`` or ``sizes``."""
+    sample: Compared | None = None
 
 
 def run(
@@ -55,15 +57,21 @@ def run(
             runners=plan.runners,
             width=plan.width,
             policy=policy,
-            order=base.model_copy(update={"sample": _sample(order, request)}),
+            # A sample is read under the same filters as the export was.
+            order=selected(base, order.request, policy).model_copy(update={"sample": _sample(order, request)}),
         ),
     )
     if not verified.done:
         return Progress(done=False, wait_s=pace_s(verified.begun_at, now=clock()))
     require_read_back(transfer, verified)
     methods = {part.status.method for part in verified.parts if part.status is not None and part.status.method}
-    runs.write(request, "verified", Verified(method=", ".join(sorted(methods))))
+    runs.write(request, "verified", Verified(method=", ".join(sorted(methods)), sample=_compared(verified)))
     return Progress(done=True)
+
+
+def _compared(verified: Transfer) -> Compared | None:
+    told = [part.status.sample for part in verified.parts if part.status is not None and part.status.sample is not None]
+    return reduce(Compared.plus, told) if told else None
 
 
 def _check_sizes(request: RunRef, transfer: Transfer, exports: Exports) -> None:
