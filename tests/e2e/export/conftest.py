@@ -10,7 +10,7 @@ from sandbox.demo_estate import CDK_OUT, PACE, deployed, live_cluster
 from tests.e2e.export.exporting import POLICY, Exporting
 
 QUICK = replace(
-    PACE, ssm_delivery_s=0.05, ssm_jitter_s=0.05, ssm_invisible_s=0.0, snapshot_pending_s=0.5, wait_scale=0.05
+    PACE, ssm_delivery_s=0.05, ssm_jitter_s=0.05, ssm_invisible_s=0.0, snapshot_pending_s=0.5, wait_scale=0.2
 )
 
 

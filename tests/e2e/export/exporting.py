@@ -14,12 +14,12 @@ from typing import Any
 from sandbox.cluster import Cluster
 from sandbox.demo_estate import CLUSTER, DemoEstate, DemoFailedError
 
-RECORDS = 3_000
+RECORDS = 2_000
 SETS = {"test": "library", "raw": "shelf"}
 POLICY = {"verify": "sizes", "runner_silence_s": 6, "records_per_second": 400, "tries": 3}
 """Slow enough that something can happen meanwhile."""
 PATIENCE_S = 90.0
-POLL_S = 0.05
+POLL_S = 0.2
 FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -140,6 +140,10 @@ class Exporting:
         for pid, _ in found:
             os.kill(pid, signal.SIGKILL)
         return len(found)
+
+    def kill_next(self, *marks: str) -> None:
+        """Wait until a tool runs, and kill it."""
+        _until(lambda: self.kill(*marks) > 0, f"no {marks} runs")
 
     def wait_for_progress(self, percent: float, *, part: str = "") -> str:
         """Wait until a part of a running job is that far → the instance that runs it."""

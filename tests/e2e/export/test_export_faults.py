@@ -40,9 +40,9 @@ def test_a_tool_that_is_killed_at_40_percent_is_started_again_for_its_part_alone
 def test_a_tool_that_is_killed_each_time_fails_the_export_and_nothing_of_it_is_seen(exporting: Exporting) -> None:
     exporting.use(tries=2)
     arn = exporting.start("export", namespaces=["test"])
+    exporting.wait_for_progress(10)
     for _ in range(2):
-        exporting.wait_for_progress(10)
-        assert exporting.kill(BACKUP, " -o - ")
+        exporting.kill_next(BACKUP, " -o - ")
     assert "part_failed: test-00 failed 2 times, at last tool_killed" in exporting.failure_of("export", arn)
 
 
