@@ -18,6 +18,7 @@ RECORDS = 2_000
 SETS = {"test": "library", "raw": "shelf"}
 POLICY = {"verify": "sizes", "runner_silence_s": 6, "records_per_second": 400, "tries": 3}
 """Slow enough that something can happen meanwhile."""
+WRITE_STOP = {"lead_s": 10, "lease_s": 20, "budget_s": 16}
 PATIENCE_S = 90.0
 POLL_S = 0.2
 FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
@@ -38,7 +39,7 @@ class Exporting:
 
     def use(self, **policy: Any) -> None:  # noqa: ANN401 - any part of the policy
         """Change the deployed policy."""
-        self.estate.use_own_settings(export={**POLICY, **policy})
+        self.estate.use_own_settings(export={**POLICY, **policy}, write_stop=WRITE_STOP)
 
     # -- executions
 

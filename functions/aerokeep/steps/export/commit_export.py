@@ -71,7 +71,7 @@ def _manifest(request: RunRef, runs: Runs, clock: Clock) -> ExportManifest:
     if transfer.tool is None:
         raise CorruptError("summary_missing: no job has said which tool it ran")
     live = wanted_namespaces(order.request, found)
-    namespaces = summed(plan.parts, transfer, live)
+    namespaces = summed(plan.parts, transfer, live, of_sets=bool(order.request.sets))
     missing = require_metadata(namespaces, found.udfs, accept_missing=order.request.accept_missing_indexes)
     policy, verified = order.config.export, runs.read(request, "verified", Verified)
     return ExportManifest(

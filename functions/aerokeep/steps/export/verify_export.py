@@ -63,7 +63,7 @@ def run(
     )
     if not verified.done:
         return Progress(done=False, wait_s=pace_s(verified.begun_at, now=clock()))
-    require_read_back(transfer, verified)
+    require_read_back(transfer, verified, of_sets=bool(order.request.sets))
     methods = {part.status.method for part in verified.parts if part.status is not None and part.status.method}
     runs.write(request, "verified", Verified(method=", ".join(sorted(methods)), sample=_compared(verified)))
     return Progress(done=True)
