@@ -129,7 +129,7 @@ class Encryption(Section):
     key: Annotated[
         str,
         _matching(
-            r"file:/[\w./-]+|secret:[\w+=,.@:/-]+",
+            r"file:/[A-Za-z0-9._/@+-]+|secret:[A-Za-z0-9/_+=.@:-]+",
             "write file:<path on the runner> or secret:<name in Secrets Manager>",
         ),
     ]
@@ -142,9 +142,13 @@ class Export(Section):
     runner: Literal["least_loaded", "tagged", "each_rack"] = "least_loaded"
     runner_tag: Tag | None = None
     mode: Literal["stream", "directory"] = "stream"
-    directory: Annotated[str, _matching(r"/[\w./-]+", "write an absolute path on the runner")] = (
-        "/var/lib/aerokeep/transfer"
-    )
+    directory: Annotated[
+        str,
+        _matching(
+            r"/(?!\.\.?/)[A-Za-z0-9._@+-]+(/(?!\.\.?(/|$))[A-Za-z0-9._@+-]+)+",
+            "write an absolute path on the runner, two levels deep or more and without ..",
+        ),
+    ] = "/var/lib/aerokeep/transfer"
     slices: int = Field(default=1, ge=1, le=32)
     at_once: int = Field(default=1, ge=1, le=16)
     parallel: int = Field(default=4, ge=1, le=64)

@@ -1,6 +1,6 @@
 """Builders of what exports and imports are judged by: parts, jobs and what hosts say of them, runners, a manifest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aerokeep.model.cluster import ExportPolicy
@@ -56,7 +56,7 @@ def a_part_order(name: str = "test-00", **changes: Any) -> PartOrder:  # noqa: A
 
 def an_order(kind: Kind = Kind.EXPORT, **changes: Any) -> TransferOrder:  # noqa: ANN401 - any field
     """An order of one part, as its kind wants it."""
-    reads = {"target": "test", "listing": a_listing()} if kind in (Kind.IMPORT, Kind.VERIFY) else {}
+    reads: dict[str, Any] = {"target": "test", "listing": a_listing()} if kind in (Kind.IMPORT, Kind.VERIFY) else {}
     fields: dict[str, Any] = {
         "kind": kind,
         "run": EXPORT,
@@ -177,7 +177,7 @@ def exported(*parts: str, epoch: int = 1, **summary: int) -> Transfer:
     )
 
 
-def imported(name: str = "test-00", *, repeated: bool = False, **counters: int) -> Transfer:
+def imported(counters: Mapping[str, int], *, name: str = "test-00", repeated: bool = False) -> Transfer:
     """An import of one part that is done."""
     part = {"name": name, "done": True, "repeated": repeated, "counters": Counters(**counters)}
     return Transfer.model_validate({"epoch": 1, "begun_at": NOON, "parts": [part]})

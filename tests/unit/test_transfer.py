@@ -12,7 +12,6 @@ from aerokeep.model.transfer import (
     JobStatus,
     PartState,
     PartStatus,
-    Summary,
     Tool,
     Transfer,
     Tried,
@@ -294,8 +293,7 @@ def test_the_tool_and_the_check_of_its_key_are_kept_from_the_job_that_ran_it() -
 
 def test_the_end_is_that_of_the_job_that_ended_last() -> None:
     transfer = assigned(begun(*TWO), "i-1", "i-2", width=2)
-    ends = {"state": JobState.DONE, "ended_at": 200.0}
-    transfer = told(transfer, a_part_status("test-00", DONE, summary=Summary.model_construct()), **ends)
+    transfer = told(transfer, a_part_status("test-00", DONE), state=JobState.DONE, ended_at=200.0)
     transfer = told(transfer, a_part_status("test-01", DONE), runner="i-2", state=JobState.DONE, ended_at=150.0)
     assert (transfer.ended_at, transfer.done) == (200.0, True)
 

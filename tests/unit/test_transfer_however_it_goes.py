@@ -248,4 +248,4 @@ class AnyTransfer(RuleBasedStateMachine):
 
 
 TestAnyTransfer = AnyTransfer.TestCase
-TestAnyTransfer.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestAnyTransfer.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

@@ -12,6 +12,9 @@ from aerokeep.model.wire import Wire
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 LONGEST_LEAD_S = 120
 LONGEST_LEASE_S = 60
+Directory = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._@+-]+(/[A-Za-z0-9._@+-]+)+$")]
+DIRECTORY = "/var/lib/aerokeep/transfer"
+"""Hosts tell how much room they have here; of another place only the job itself knows."""
 
 
 class Tag(Wire):
@@ -102,7 +105,7 @@ class ExportPolicy(Wire):
     runner: RunnerChoice = RunnerChoice.LEAST_LOADED
     runner_tag: Tag | None = None
     mode: Mode = Mode.STREAM
-    directory: str = "/var/lib/aerokeep/transfer"
+    directory: Directory = DIRECTORY
     """On the runner; directory mode alone needs space there."""
     slices: int = Field(default=1, ge=1, le=32)
     """Files per namespace in stream mode; each is tried again by itself."""

@@ -10,8 +10,8 @@ from aerokeep.model.transfer import Compared, Runner, Tool
 from aerokeep.model.transfer_order import Compression, Encryption, Listing, Mode, Partitions, PartOrder, Server
 from aerokeep.model.wire import Instant, Wire
 
-NamespaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.$-]{1,31}$")]
-SetName = Annotated[str, StringConstraints(pattern=r"^[^,;:\s]{1,63}$")]
+NamespaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}$")]
+SetName = Annotated[str, StringConstraints(pattern=r"^[^\s,:;-][^\s,:;]{0,62}$")]
 ExportId = RunId
 """The id of the run that made it: ``demo-export-20261125T120000Z``."""
 SCHEMA: Literal[1] = 1

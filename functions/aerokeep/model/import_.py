@@ -10,6 +10,9 @@ from aerokeep.model.transfer import Runner
 from aerokeep.model.transfer_order import Mode, PartOrder, Server, WriteRule
 from aerokeep.model.wire import Wire
 
+LONGEST_TTL_S = 315_360_000
+"""The server takes no time to live beyond ten years."""
+
 
 class ImportRequest(Wire):
     """The execution input of ``import``."""
@@ -24,7 +27,7 @@ class ImportRequest(Wire):
     dry_run: bool = False
     """Judge and print the plan; nothing is touched, and no lock is taken."""
     write: WriteRule = WriteRule.GENERATION
-    extra_ttl_s: int = Field(default=0, ge=0)
+    extra_ttl_s: int = Field(default=0, ge=0, le=LONGEST_TTL_S)
     """Added to every time to live: for exports that are older than their records' lives."""
     existing: Literal["refuse", "allow"] = "refuse"
     """Whether namespaces that hold records already may be written to; ``write`` says what becomes of the records."""

@@ -56,7 +56,7 @@ class Encryption(Wire):
     """The tool's own encryption; the key itself is never in an order, a manifest or a command line."""
 
     mode: Literal["aes128", "aes256"]
-    key: Annotated[str, StringConstraints(pattern=r"^(file:/[\w./-]+|secret:[\w+=,.@:/-]+)$")]
+    key: Annotated[str, StringConstraints(pattern=r"^(file:/[A-Za-z0-9._/@+-]+|secret:[A-Za-z0-9/_+=.@:-]+)$")]
     """``file:<path on the runner>``, root-only, or ``secret:<name or ARN in Secrets Manager>`` (base64)."""
 
 

@@ -1,6 +1,6 @@
 """Into which parts an export is cut, who runs them, and whether it can succeed as asked."""
 
-from aerokeep.model.cluster import ExportPolicy, RunnerChoice
+from aerokeep.model.cluster import DIRECTORY, ExportPolicy, RunnerChoice
 from aerokeep.model.errors import RejectedError
 from aerokeep.model.export import ClusterFound, Estimated, ExportPlan, ExportRequest, Live
 from aerokeep.model.transfer import Runner
@@ -54,6 +54,16 @@ def require_sound(request: ExportRequest, policy: ExportPolicy) -> None:
         )
     if request.exact and policy.mode is Mode.DIRECTORY:
         raise RejectedError("bad_input: field 'exact': under the guard there is no time for files: use mode stream")
+    if request.exact and policy.runner is RunnerChoice.TAGGED:
+        raise RejectedError(
+            "bad_input: field 'exact': only a node can prove when it read: name runner least_loaded or each_rack"
+        )
+    if request.sample_partitions and policy.encryption is not None:
+        raise RejectedError(
+            "bad_input: field 'sample_partitions': an encrypted export can't be compared with the cluster: leave it out"
+        )
+    if request.partitions is not None:
+        _numbers(request.partitions)
 
 
 def plan_export(
@@ -73,6 +83,11 @@ def plan_export(
         raise RejectedError(
             f"too_many_parts: {len(namespaces)} namespaces of {slices} slices are more than {MOST_PARTS}: "
             "name fewer slices, or fewer namespaces"
+        )
+    if request.sample_partitions and any(part.partitions for part in parts):
+        raise RejectedError(
+            "bad_input: field 'sample_partitions': only whole namespaces can be compared: name slices 1, one runner and "
+            "no partitions, or leave it out"
         )
     runners = _with_room(found.runners, policy, estimated)
     rounds = -(-len(parts) // (policy.at_once * many))
@@ -113,7 +128,10 @@ def _numbers(asked: str) -> set[int]:
     numbers: set[int] = set()
     for word in asked.split(","):
         begin, _, count = word.partition("-")
-        numbers |= set(range(int(begin), int(begin) + int(count or 1)))
+        asked_for = set(range(int(begin), int(begin) + int(count or 1)))
+        if not asked_for:
+            raise RejectedError(f"bad_input: field 'partitions': {word} holds none: write begin-count")
+        numbers |= asked_for
     if wrong := [number for number in numbers if number >= PARTITIONS]:
         raise RejectedError(
             f"bad_input: field 'partitions': there is no partition {min(wrong)}: write begin-count below {PARTITIONS}"
@@ -137,7 +155,7 @@ def needed_mib(policy: ExportPolicy, total_bytes: int) -> int:
 
 
 def _with_room(runners: tuple[Runner, ...], policy: ExportPolicy, estimated: Estimated) -> tuple[Runner, ...]:
-    needed = needed_mib(policy, estimated.total_bytes)
+    needed = needed_mib(policy, estimated.total_bytes) if policy.directory == DIRECTORY else 0
     fit = tuple(runner for runner in runners if runner.free_mib >= needed)
     if not fit:
         most = max(runner.free_mib for runner in runners)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from aerokeep.model.cluster import ExportPolicy
+from aerokeep.model.cluster import DIRECTORY, ExportPolicy
 from aerokeep.model.errors import RejectedError
 from aerokeep.model.export import ExportedNamespace, ExportManifest
 from aerokeep.model.import_ import ImportPlan, ImportRequest, Target, TargetsFound
@@ -32,18 +32,20 @@ def plan_import(
     reasons = [*found.problems, *_refusals(request, wanted, targets, found)]
     if not runners:
         reasons.append(_too_old(manifest, found))
-    reasons += _no_room(policy, wanted, runners)
+    fit = _with_room(policy, wanted, runners)
+    if runners and not fit:
+        reasons.append(_no_room(policy, wanted, runners))
     if reasons:
         raise RejectedError("; ".join(reasons))
     return ImportPlan(
         export_id=manifest.export_id,
         parts=tuple(_parts(wanted)),
         records={part.name: part.records for namespace, _ in wanted for part in namespace.parts},
-        runners=runners,
-        width=min(width(found.runners, policy), len(runners)),
+        runners=fit,
+        width=min(width(found.runners, policy), len(fit)),
         server=found.server,
         existing={target: targets[target].master_objects for _, target in wanted},
-        notes=tuple(_notes(request, manifest, wanted, runners)),
+        notes=tuple(_notes(request, manifest, wanted, fit)),
     )
 
 
@@ -98,8 +100,9 @@ def _against(target: Target, request: ImportRequest, found: TargetsFound) -> Ite
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """A version's numbers; what is no number does not count."""
-    return tuple(int(number) for number in _VERSION.findall(text)[:3])
+    """A version's first three numbers; what is no number does not count, and what is not said is 0."""
+    numbers = [int(number) for number in _VERSION.findall(text)[:3]]
+    return tuple(numbers + [0] * (3 - len(numbers)))
 
 
 def _older(runner: Runner, manifest: ExportManifest) -> bool:
@@ -114,15 +117,16 @@ def _too_old(manifest: ExportManifest, found: TargetsFound) -> str:
     )
 
 
-def _no_room(policy: ExportPolicy, wanted: Wanted, runners: tuple[Runner, ...]) -> list[str]:
-    if policy.mode is not Mode.DIRECTORY or not runners:
-        return []
-    needed = needed_mib(policy, wanted)
+def _with_room(policy: ExportPolicy, wanted: Wanted, runners: tuple[Runner, ...]) -> tuple[Runner, ...]:
+    needed = needed_mib(policy, wanted) if policy.directory == DIRECTORY else 0
+    return tuple(runner for runner in runners if runner.free_mib >= needed)
+
+
+def _no_room(policy: ExportPolicy, wanted: Wanted, runners: tuple[Runner, ...]) -> str:
     most = max(runner.free_mib for runner in runners)
     return (
-        [f"disk_too_small: {needed} MiB are needed below {policy.directory}, {most} MiB are free"]
-        if most < needed
-        else []
+        f"disk_too_small: {needed_mib(policy, wanted)} MiB are needed below {policy.directory}, at most {most} MiB are "
+        "free on a runner: free space there, name another directory, or use mode stream"
     )
 
 

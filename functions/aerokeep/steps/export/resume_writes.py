@@ -1,5 +1,6 @@
 """State ``ResumeWrites``: lift the guard, and prove that no write came between the export's first read and its last."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from aerokeep.aws.ssm import Hosts
@@ -32,7 +33,7 @@ def run(request: RunRef, *, runs: Runs, hosts: Hosts, clock: Clock) -> Exact:
     resumed = resume_writes(request, guard, until=until, hosts=hosts, clock=clock, tombstone=False)
     runs.write(request, "evidence", resumed)
     transfer, plan = runs.read(request, key_of(Kind.EXPORT), Transfer), runs.read(request, "plan", ExportPlan)
-    read = _when_read(window, transfer, resumed.evidence.get(plan.runners[0].instance_id))
+    read = _when_read(window, transfer, [resumed.evidence.get(runner.instance_id) for runner in plan.runners])
     cut = Cut(
         nodes=tuple(
             NodeCut(
@@ -53,15 +54,18 @@ def run(request: RunRef, *, runs: Runs, hosts: Hosts, clock: Clock) -> Exact:
     return read
 
 
-def _when_read(window: Window, transfer: Transfer, evidence: NodeEvidence | None) -> Exact:
-    """From the earliest true time of the first read to the latest of the last one, by the runner's own clock."""
-    bounds = None if evidence is None else clock_bounds(evidence)
-    if bounds is None or transfer.ended_at is None:
-        raise NotReadyError("not_exact: the runner's clock is not synchronised, or its job did not say when it ended")
+def _when_read(window: Window, transfer: Transfer, evidence: Sequence[NodeEvidence | None]) -> Exact:
+    """From the earliest true time of the first read to the latest of the last one, by the runners' own clocks."""
+    known = [None if told is None else clock_bounds(told) for told in evidence]
+    bounds = [one for one in known if one is not None]
+    if len(bounds) < len(known) or transfer.ended_at is None:
+        raise NotReadyError("not_exact: a runner's clock is not synchronised, or its job did not say when it ended")
+    earliest_s = min(min(one.earliest_s, -one.latest_s) for one in bounds)
+    latest_s = max(one.latest_s for one in bounds)
     begun_at = window.start_at.timestamp() + GUARD_MARGIN_S / 2
     return Exact(
-        guarded_from=datetime.fromtimestamp(begun_at + min(bounds.earliest_s, -bounds.latest_s, 0.0), UTC),
-        guarded_until=datetime.fromtimestamp(transfer.ended_at + bounds.latest_s, UTC),
+        guarded_from=datetime.fromtimestamp(begun_at + min(earliest_s, 0.0), UTC),
+        guarded_until=datetime.fromtimestamp(transfer.ended_at + latest_s, UTC),
     )
 
 

@@ -48,7 +48,8 @@ def run(
     if policy.verify is Verification.SIZES and not order.request.sample_partitions:
         runs.write(request, "verified", Verified(method="sizes"))
         return Progress(done=True)
-    base = base_order(request, Kind.VERIFY, policy, exports, server=plan.server)
+    # Whatever a sample is compared with is read by the same choice of records.
+    base = selected(base_order(request, Kind.VERIFY, policy, exports, server=plan.server), order.request, policy)
     verified = transferrer.look(
         request,
         Wanted(
