@@ -84,11 +84,6 @@ def plan_export(
             f"too_many_parts: {len(namespaces)} namespaces of {slices} slices are more than {MOST_PARTS}: "
             "name fewer slices, or fewer namespaces"
         )
-    if request.sample_partitions and any(part.partitions for part in parts):
-        raise RejectedError(
-            "bad_input: field 'sample_partitions': only whole namespaces can be compared: name slices 1, one runner and "
-            "no partitions, or leave it out"
-        )
     runners = _with_room(found.runners, policy, estimated)
     rounds = -(-len(parts) // (policy.at_once * many))
     _require_fits(request, policy, estimated, lease_s=lease_s, rounds=rounds)
