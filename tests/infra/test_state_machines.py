@@ -18,6 +18,7 @@ from infra.config import (
     LONGEST_PART_OF_A_RESTORE_S,
     LONGEST_PATIENCE_S,
     LONGEST_SNAPSHOT_DEADLINE_S,
+    LONGEST_TRANSFER_S,
 )
 from infra.journeys import JOURNEYS, construct_id, package_of
 from infra.step_function import module_of
@@ -105,6 +106,14 @@ def test_the_machine_outlasts_a_restore_whose_way_there_and_back_are_as_long_as_
 def test_the_machine_outlasts_a_replacement_in_which_everything_takes_as_long_as_clusters_yaml_allows() -> None:
     longest_s = 2 * LONGEST_JOIN_S + 10 * LONGEST_PATIENCE_S
     assert machine_of("replace-node")["TimeoutSeconds"] >= longest_s
+
+
+def test_the_machine_outlasts_an_export_whose_estimate_and_verification_take_as_long_as_itself() -> None:
+    assert machine_of("export")["TimeoutSeconds"] >= 3 * LONGEST_TRANSFER_S + 3600
+
+
+def test_the_machine_outlasts_an_import_that_takes_as_long_as_clusters_yaml_allows() -> None:
+    assert machine_of("import")["TimeoutSeconds"] >= LONGEST_TRANSFER_S + 3600
 
 
 @every_journey
