@@ -68,11 +68,15 @@ class Exporting:
 
     def settle(self) -> None:
         """Wait for every execution of this suite, and let the guardian see to what is left."""
+        self.wait_for_ends()
+        self.estate.run("guardian")
+
+    def wait_for_ends(self) -> None:
+        """Wait for every execution of this suite."""
         states = self.estate.region.client("stepfunctions")
         for arn in self.started:
             self._wait_for_end(states, arn)
         self.started.clear()
-        self.estate.run("guardian")
 
     @staticmethod
     def _wait_for_end(states: Any, arn: str) -> None:  # noqa: ANN401 - a boto client

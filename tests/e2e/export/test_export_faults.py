@@ -9,6 +9,8 @@ from sandbox.region import ApiCall
 from sandbox.region.faults import ApiError
 from tests.e2e.export.exporting import RECORDS, SETS, Exporting
 
+pytestmark = pytest.mark.sampled
+
 BACKUP = "sandbox.tools.asbackup"
 
 

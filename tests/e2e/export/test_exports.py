@@ -10,6 +10,8 @@ from sandbox.demo_estate import CLUSTER, writing
 from sandbox.proof import judge_live
 from tests.e2e.export.exporting import RECORDS, SETS, Exporting
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.fixture(autouse=True)
 def quick_policy(exporting: Exporting) -> None:

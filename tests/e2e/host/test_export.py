@@ -11,6 +11,8 @@ import pytest
 from tests.e2e.host.a_transfer import PREFIX, TOKEN, TransferHost
 from tests.e2e.host.loop_filesystem import SIZE_BYTES, LoopFilesystem
 
+pytestmark = pytest.mark.sampled
+
 OTHER_TOKEN = "f" * 16
 OBJECT, LISTING = f"test-00.{TOKEN}.asb.gz", f"test-00.{TOKEN}.files.json"
 PARTS = [("test-00", "test"), ("raw-00", "raw")]

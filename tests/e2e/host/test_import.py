@@ -10,6 +10,8 @@ import pytest
 
 from tests.e2e.host.a_transfer import PREFIX, TransferHost
 
+pytestmark = pytest.mark.sampled
+
 RECORDS = 2000
 ALL = {"records": 2 * RECORDS, "inserted": 2 * RECORDS}
 NOTHING = {"existed": 0, "fresher": 0, "expired": 0, "skipped": 0, "ignored": 0}

@@ -13,7 +13,7 @@ from aerokeep.rules.export_plan import wanted_namespaces
 from aerokeep.rules.exported import require_metadata, summed
 from aerokeep.steps.export.verify_export import Verified
 from aerokeep.steps.shared.transferring import key_of
-from aerokeep.steps.shared.yielding import require_quiet
+from aerokeep.steps.shared.yielding import CHANGING, require_quiet
 from aerokeep.steps.step import Clock, Meter, step
 
 
@@ -36,7 +36,7 @@ def run(request: RunRef, *, runs: Runs, exports: Exports, catalog: Catalog, cloc
         RejectedError: the tool left indexes or UDFs out.
 
     """
-    require_quiet(request.cluster, catalog)
+    require_quiet(request.cluster, catalog, among=CHANGING)
     catalog.require(request)
     standing = exports.settle(request, _manifest(request, runs, clock))
     if not isinstance(standing, ExportManifest) or standing.execution != request.execution:
