@@ -63,7 +63,7 @@ lint: synth
 bench: layer synth ## Measure ratios
 	$(PYTEST) tests/bench -q -s $(SELECT)
 
-crash-matrix: layer synth ## Stop and kill each journey at every state (JOURNEY=backup, SAMPLE=6, SEED=1)
+crash-matrix: layer synth ## Stop and kill each journey, or JOURNEY=backup, at every state (SAMPLE=6 of each, SEED=1)
 	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
 
