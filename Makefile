@@ -13,6 +13,8 @@ UV := $(BIN)/uv
 K ?=
 J ?= 1
 SELECT := $(if $(K),-k '$(K)',)
+# Of the longest tests; all of them by default.
+SAMPLED := $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 PYTEST := $(PY) -m pytest
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url
 
@@ -39,8 +41,8 @@ demo-replace: system layer synth ## Let a node lose its power in the sandbox, an
 demo-export: system layer synth ## Export 100,000 records in the sandbox, wipe them, and import them again
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo_export $(DEMO)
 
-test: system layer synth ## Run all tests (K=<expression> selects, as pytest -k does; J=3 runs three at a time)
-	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile --no-loadscope-reorder) $(SELECT)
+test: system layer synth ## Run all tests (K=<expression> selects, J=3 runs three at a time, SAMPLE=30 less of the longest)
+	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile --no-loadscope-reorder) $(SELECT) $(SAMPLED)
 
 unit: $(VENV)/.ready ## Run the tests that need no sockets and no build
 	$(PYTEST) tests/unit -n 2 $(SELECT)
@@ -61,7 +63,7 @@ lint: synth
 bench: layer synth ## Measure ratios
 	$(PYTEST) tests/bench -q -s $(SELECT)
 
-crash-matrix: layer synth ## Stop and kill each journey at every state (JOURNEY=backup, SAMPLE=6, SEED=1)
+crash-matrix: layer synth ## Stop and kill each journey, or JOURNEY=backup, at every state (SAMPLE=6 of each, SEED=1)
 	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
 

@@ -4,6 +4,7 @@ import argparse
 import time
 
 import aerospike
+from aerospike.exception import AerospikeError
 
 INDEX = "witness_by_n"
 TIMEOUT_S = 20.0
@@ -21,14 +22,22 @@ def main() -> None:
     client = aerospike.client({"hosts": hosts}).connect()
     try:
         where = f"namespace={options.namespace};set={options.set};bin={options.bin}"
-        client.info_random_node(f"sindex-create:{where};indexname={INDEX};type=numeric")
         deadline = time.monotonic() + TIMEOUT_S
-        while not _everywhere(client):
+        # Of nodes that are about to join, a slow one may not hear of the index in time: it is asked for again.
+        while not (_created(client, where) and _everywhere(client)):
             if time.monotonic() > deadline:
                 raise SystemExit(f"the index {INDEX} did not reach every node")
             time.sleep(0.1)
     finally:
         client.close()
+
+
+def _created(client: aerospike.Client, where: str) -> bool:
+    try:
+        client.info_random_node(f"sindex-create:{where};indexname={INDEX};type=numeric")
+    except AerospikeError:
+        return False
+    return True
 
 
 def _everywhere(client: aerospike.Client) -> bool:

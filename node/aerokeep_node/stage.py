@@ -3,7 +3,7 @@
 from typing import Any, Dict
 
 from aerokeep_node.asd import asd_processes
-from aerokeep_node.downloads import fetch_order
+from aerokeep_node.fetching import fetch_order
 from aerokeep_node.refusal import RefusalError
 from aerokeep_node.run_directory import RunDirectory
 from aerokeep_node.stage_back import put_all_back

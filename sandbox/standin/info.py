@@ -71,12 +71,13 @@ def _replicas(node: Node) -> str:
 def _sindexes(node: Node, namespace: str | None = None) -> str:
     shown = []
     for key, name in node.metadata.smd.modules["sindex"].live().items():
-        ns, set_name, bin_name, _, kind = key.split("|")
+        ns, set_name, bin_name, collection, kind = key.split("|")
         if namespace in (None, ns):
             type_name = {"I": "numeric", "S": "string", "B": "blob", "G": "geo2dsphere"}[kind]
+            index_type = next(word for word, letter in info_changes.COLLECTIONS.items() if letter == collection)
             shown.append(
                 f"ns={ns}:indexname={name}:set={set_name or 'NULL'}:bin={bin_name}:type={type_name}:"
-                "indextype=default:context=null:exp=null:state=RW"
+                f"indextype={index_type}:context=null:exp=null:state=RW"
             )
     return ";".join(shown)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _INVALID = "ERROR:4:invalid set-config parameter"
 _NO_NAMESPACE = "ERROR:20:namespace not found on node"
 _KINDS = {"numeric": "I", "string": "S", "blob": "B", "geo2dsphere": "G"}
+COLLECTIONS = {"default": ".", "list": "L", "mapkeys": "K", "mapvalues": "V"}
 
 
 async def _note(node: Node, line: str) -> None:
@@ -83,14 +84,14 @@ async def _sindex_create(node: Node, args: dict[str, str]) -> str:
     namespace = args.get("namespace") or args.get("ns", "")
     bin_name, _, kind = args.get("indexdata", "").partition(",")
     bin_name, kind = args.get("bin", bin_name), args.get("type", kind).lower()
-    name = args.get("indexname", "")
+    name, collection = args.get("indexname", ""), args.get("indextype", "default").lower()
     if namespace not in node.namespaces:
         return "ERROR:20:unknown namespace"
     if not name:
         return "ERROR:4:missing 'indexname'"
-    if not bin_name or kind not in _KINDS:
-        return "ERROR:4:bad 'bin' or 'type'"
-    key = f"{namespace}|{args.get('set', '')}|{bin_name}|.|{_KINDS[kind]}"
+    if not bin_name or kind not in _KINDS or collection not in COLLECTIONS:
+        return "ERROR:4:bad 'bin', 'type' or 'indextype'"
+    key = f"{namespace}|{args.get('set', '')}|{bin_name}|{COLLECTIONS[collection]}|{_KINDS[kind]}"
     live = node.metadata.smd.modules["sindex"].live()
     same_name = [k for k, v in live.items() if v == name and k.startswith(f"{namespace}|")]
     if same_name == [key]:

@@ -13,7 +13,7 @@ from aerokeep_node.formats.asb import PARTITIONS
 
 from sandbox.tools import backup_options
 from sandbox.tools.options import coding
-from sandbox.tools.threads import EverySecond, on_interrupt, side_by_side
+from sandbox.tools.threads import EverySecond, leave, on_interrupt, side_by_side
 from sandbox.tools.words import FailedError, MachineFile, err, eta, inf
 
 if TYPE_CHECKING:
@@ -102,8 +102,12 @@ def back_up(args: argparse.Namespace) -> int:
         raise FailedError(f"Error while writing header to backup file: {error.strerror}") from error
     on_interrupt(lambda: _interrupt(run))
     with EverySecond(Counter(run, machine, run.wanted or expected).tick):
-        _scan_all(run)
-    _close(run)
+        ended = _scan_all(run)
+    if ended:
+        side_by_side(lambda: _close(run), 1, run.stop)
+    if run.failed:
+        err("Backup was aborted, meaning the state is unrecoverable")
+        err("Backup aborted, backup state is likely unrecoverable")
     if args.estimate:
         _tell_estimate(run, machine, expected)
     _sum_up(run, machine)
@@ -114,7 +118,7 @@ def _interrupt(run: Run) -> None:
     run.fail("### Backup interrupted ###")
 
 
-def _scan_all(run: Run) -> None:
+def _scan_all(run: Run) -> bool:
     try:
         run.put_globals()
     except FailedError as error:
@@ -132,7 +136,7 @@ def _scan_all(run: Run) -> None:
             except queue.Empty:
                 return
 
-    side_by_side(work, min(run.args.parallel, len(run.args.parts)))
+    return side_by_side(work, min(run.args.parallel, len(run.args.parts)), run.stop)
 
 
 def _close(run: Run) -> None:
@@ -140,9 +144,6 @@ def _close(run: Run) -> None:
         run.files.close()
     except OSError as error:
         run.fail(f"Error while closing backup file: {error.strerror}")
-    if run.failed:
-        err("Backup was aborted, meaning the state is unrecoverable")
-        err("Backup aborted, backup state is likely unrecoverable")
 
 
 def _tell_estimate(run: Run, machine: MachineFile, expected: int) -> None:
@@ -182,4 +183,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

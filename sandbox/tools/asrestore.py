@@ -12,7 +12,7 @@ from sandbox.tools import restore_options
 from sandbox.tools.limiter import Limiter
 from sandbox.tools.options import coding
 from sandbox.tools.restore_files import Inputs
-from sandbox.tools.threads import EverySecond, on_interrupt
+from sandbox.tools.threads import EverySecond, leave, on_interrupt, side_by_side
 from sandbox.tools.words import FailedError, MachineFile, err, eta, inf
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def restore(args: argparse.Namespace) -> int:
     run = Restore(args, inputs, target)
     on_interrupt(lambda: run.fail("### Restore interrupted ###"))
     with EverySecond(Counter(target, inputs, machine).tick):
-        run.run()
+        side_by_side(run.run, 1, target.stop)
     return 1 if run.failed else 0
 
 
@@ -169,4 +169,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

@@ -123,7 +123,9 @@ class Run:
     def _policy(self, part: Part) -> dict[str, Any]:
         partitions: dict[str, Any] = {"begin": part.begin, "count": part.size}
         if part.after is not None:
-            partitions["digest"] = {"init": True, "value": bytearray(part.after)}
+            # The client crashes over a filter's "digest"; the state of an interrupted scan says the same.
+            status = (part.begin, True, False, bytearray(part.after), 0)
+            partitions["partition_status"] = {"done": False, "retry": False, part.begin: status}
         policy = {
             "total_timeout": self.args.total_timeout,
             "socket_timeout": self.args.socket_timeout,
@@ -154,6 +156,7 @@ class _Scan:
         self.sink = sink
         self.records = self.size_bytes = 0
         self._run = run
+        self._lock = threading.Lock()  # the client calls back from a thread per node
 
     def run(self, query: Any, policy: dict[str, Any]) -> None:  # noqa: ANN401 - the client's own type
         query.foreach(self._take, policy, {"nobins": True} if self._run.args.no_bins else {})
@@ -164,7 +167,10 @@ class _Scan:
             return False
         try:
             content = text.record(_record(found, run.args), compact=run.args.compact)
-            self.sink = run.files.put(self.sink, content)
+            with self._lock:
+                self.sink = run.files.put(self.sink, content)
+                self.records += 1
+                self.size_bytes += len(content)
         except OSError as error:
             err(f"Failed writing data to file: {error.strerror}")
             run.fail(_STORING)
@@ -172,8 +178,6 @@ class _Scan:
         except UnknownValueError as error:
             run.fail(f"Error while writing record bin: {error}")
             return False
-        self.records += 1
-        self.size_bytes += len(content)
         run.took(len(content))
         return True
 

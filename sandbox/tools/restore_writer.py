@@ -78,9 +78,9 @@ class Writer:
         else:
             key = None if record.key is None else values.from_text(record.key)
             ops = [self._operations.write(part.name, values.from_text(part)) for part in bins]
-            meta = {"gen": record.generation, "ttl": ttl if void_time else -1}
             whole = (namespace, record.set_name, key, bytearray(record.digest))
-            self._pending.append(self._batch.Write(whole, ops, meta=meta, policy=self._policies[key is not None]))
+            policy = {**self._policies[key is not None], "ttl": ttl if void_time else -1}
+            self._pending.append(self._batch.Write(whole, ops, meta={"gen": record.generation}, policy=policy))
         if len(self._pending) >= self._args.batch_size:
             self.flush()
 

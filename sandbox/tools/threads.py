@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LISTEN_S = 0.05
+_GRACE_S = 2.0
 
 
-def side_by_side(work: Callable[[], None], count: int) -> None:
-    """Run ``work`` so many times at once, to the end."""
+def side_by_side(work: Callable[[], None], count: int, stop: threading.Event) -> bool:
+    """Run ``work`` so many times at once; → whether all came to their end.
+
+    Once ``stop`` is set, those that hang in a pipe which nobody reads or fills are waited for no longer.
+    """
     threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(_LISTEN_S)
+    stopped_at: float | None = None
+    while any(thread.is_alive() for thread in threads):
+        for thread in threads:
+            thread.join(_LISTEN_S / count)
+        if stop.is_set():
+            stopped_at = stopped_at or time.monotonic()
+            if time.monotonic() - stopped_at > _GRACE_S:
+                return False
+    return True
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, also if a thread still hangs in a pipe."""
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def on_interrupt(act: Callable[[], None]) -> None:

@@ -4,15 +4,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox.region import ApiCall
 from tests.crash.field import CDK_OUT, PACE, Execution, Field
 from tests.crash.invariants import Fate, longest_lambda, oversized
-from tests.crash.journeys import Prepared
 from tests.crash.programme import JOURNEYS
 from tests.crash.rows import How, Row
+
+if TYPE_CHECKING:
+    from tests.crash.journeys import Prepared
 
 SLOW_CALL_S = 0.1
 SLOW = replace(

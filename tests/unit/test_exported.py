@@ -48,13 +48,25 @@ def test_of_many_wrong_files_only_as_many_are_told_as_fit_a_line() -> None:
 
 
 def test_what_is_read_back_as_it_was_written_is_good() -> None:
-    require_read_back(exported("test-00", sindexes=2, udfs=1), read_back())
+    require_read_back(exported("test-00", sindexes=2, udfs=1), read_back(), of_sets=False)
 
 
 @pytest.mark.parametrize("read", [read_back(999), read_back(1001), read_back(sindexes=1), read_back(udfs=0)])
 def test_another_number_of_records_indexes_or_udfs_is_corrupt(read: Transfer) -> None:
     with pytest.raises(CorruptError, match="count_differs: test-00: written 1000 records, 2 indexes, 1 UDFs; read"):
-        require_read_back(exported("test-00", sindexes=2, udfs=1), read)
+        require_read_back(exported("test-00", sindexes=2, udfs=1), read, of_sets=False)
+
+
+def test_an_export_of_sets_holds_their_indexes_alone_though_the_tool_counts_all() -> None:
+    wrote = exported("test-00", sindexes=2, udfs=1)
+    require_read_back(wrote, read_back(sindexes=1), of_sets=True)
+    with pytest.raises(CorruptError, match="count_differs"):
+        require_read_back(wrote, read_back(sindexes=3), of_sets=True)
+    with pytest.raises(CorruptError, match="count_differs"):
+        require_read_back(wrote, read_back(999, sindexes=1), of_sets=True)
+    live = [Live(namespace="test", master_objects=0, indexes=("of-the-set",))]
+    [test] = summed([a_part_order("test-00")], wrote, live, of_sets=True)
+    assert test.sindexes == 1
 
 
 @pytest.mark.parametrize("lacking", ["summary", "listing"])
@@ -74,7 +86,7 @@ def test_slices_of_a_namespace_come_to_their_sum_and_namespaces_stay_apart() -> 
     names = (*TWO, "other-00")
     live = [Live(namespace=name, master_objects=0, indexes=(f"{name}-index",)) for name in ("test", "other", "unasked")]
     transfer = exported(*names, records=10, sindexes=1)
-    test, other = summed([a_part_order(name) for name in names], transfer, live)
+    test, other = summed([a_part_order(name) for name in names], transfer, live, of_sets=False)
     assert (test.namespace, test.records, test.sindexes, test.bytes, test.indexes) == (
         "test",
         20,

@@ -109,6 +109,19 @@ class Exports:
         """
         if not isinstance(self.find(cluster, export_id), ExportAbandonment):
             raise ConflictError(f"not_abandoned: {export_id} is committed, or still being written")
+        ended = self.abort_uploads(cluster, export_id)
+        doomed = list(self._versions(f"{self.prefix(cluster, export_id)}/"))
+        for start in range(0, len(doomed), MOST_DELETES):
+            with translated("DeleteObjects"):
+                chunk = doomed[start : start + MOST_DELETES]
+                self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": chunk, "Quiet": True})
+        return len(doomed) + ended
+
+    def abort_uploads(self, cluster: str, export_id: str) -> int:
+        """End uploads that nobody will finish → how many.
+
+        The AWS CLI leaves its upload open when it is killed, as it must be: told to end, it may finish a truncated one.
+        """
         prefix = f"{self.prefix(cluster, export_id)}/"
         with translated("ListMultipartUploads"):
             pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=prefix)
@@ -116,12 +129,7 @@ class Exports:
         for key, upload_id in uploads:
             with translated("AbortMultipartUpload"):
                 self._s3.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
-        doomed = list(self._versions(prefix))
-        for start in range(0, len(doomed), MOST_DELETES):
-            with translated("DeleteObjects"):
-                chunk = doomed[start : start + MOST_DELETES]
-                self._s3.delete_objects(Bucket=self.bucket, Delete={"Objects": chunk, "Quiet": True})
-        return len(doomed) + len(uploads)
+        return len(uploads)
 
     def _versions(self, prefix: str) -> "Iterator[ObjectIdentifierTypeDef]":
         with translated("ListObjectVersions"):

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from aerokeep.model.cluster import ClusterConfig, ClusterName, ExportPolicy, RunnerChoice, Verification
 from aerokeep.model.run import RunId
-from aerokeep.model.transfer import Runner, Tool
+from aerokeep.model.transfer import Compared, Runner, Tool
 from aerokeep.model.transfer_order import Compression, Encryption, Listing, Mode, Partitions, PartOrder, Server
 from aerokeep.model.wire import Instant, Wire
 
@@ -171,6 +171,8 @@ class ExportManifest(Wire):
     exact: Exact | None
     verified: str
     """How: ``tool``, ``parse`` or ``sizes``."""
+    sample: Compared | None = None
+    """Where it was asked for: partitions that were read again after the export."""
     notes: tuple[str, ...]
 
     @property

@@ -45,6 +45,22 @@ class Estimate(HostWire):
     record_bytes: int
 
 
+class Compared(HostWire):
+    """A sample of what was exported beside what the cluster holds now; clients may have written in between."""
+
+    records: int = 0
+    """In the export."""
+    missing: int = 0
+    """In the export alone."""
+    added: int = 0
+    """In the cluster alone."""
+    changed: int = 0
+
+    def plus(self, other: "Compared") -> "Compared":
+        """Both together."""
+        return Compared(**{name: getattr(self, name) + getattr(other, name) for name in Compared.model_fields})
+
+
 class Counters(HostWire):
     """What asrestore says became of the records that it read."""
 
@@ -94,6 +110,7 @@ class PartStatus(HostWire):
     udfs: int = 0
     method: str | None = None
     """``tool`` or ``parse``, where something was verified."""
+    sample: Compared | None = None
     error: Told | None = None
 
 

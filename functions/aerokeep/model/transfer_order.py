@@ -145,8 +145,10 @@ class TransferOrder(Wire):
         told = self.model_dump(mode="json")
         reads = self.kind in (Kind.IMPORT, Kind.VERIFY)
         for part in told["parts"]:
-            for name in ("partitions", "expected_bytes") if reads else ("target", "listing", "skip"):
+            for name in ("expected_bytes",) if reads else ("target", "listing", "skip"):
                 del part[name]
+            if self.kind is Kind.IMPORT:
+                del part["partitions"]
         for name in ("write", "extra_ttl_s", "indexes_last") if self.kind is not Kind.IMPORT else ():
             del told[name]
         if self.kind is not Kind.VERIFY:

@@ -2,11 +2,11 @@
 
 import os
 import time
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from aerokeep_node import detach
-from aerokeep_node.downloads import fetch_order
-from aerokeep_node.refusal import NotNowError, RefusalError
+from aerokeep_node.fetching import fetch_order
+from aerokeep_node.refusal import HeldError, NotNowError, RefusalError
 from aerokeep_node.run_directory import (
     PROGRESS,
     TRANSFER,
@@ -17,10 +17,11 @@ from aerokeep_node.run_directory import (
 )
 from aerokeep_node.transfer.order import Order, parse_order
 from aerokeep_node.transfer.preflight import look
-from aerokeep_node.transfer.progress import first_progress, read_status, touch_heartbeat
+from aerokeep_node.transfer.progress import RUNNING, first_progress, read_status, touch_heartbeat
 from aerokeep_node.tree import Tree
 
 LOG = "transfer.log"
+LOCK_WAIT_S = 15.0
 START_S = 8.0
 POLL_S = 0.05
 
@@ -43,9 +44,10 @@ def begin(tree: Tree, parameters: Dict[str, str], kinds: Tuple[str, ...], job: s
     if directory.has(TRANSFER_TOMBSTONE):
         raise RefusalError("cancelled", f"run {directory.run} was cancelled")
     touch_heartbeat(directory)
-    if not _is_begun(directory, order):
+    lock = _lock_to_begin(directory, order)
+    if lock is not None:
         prune_old_runs(tree, time.time())
-        _begin(directory, order, document, job)
+        _begin(directory, order, document, job, lock)
     return read_status(directory)
 
 
@@ -54,9 +56,30 @@ def _is_begun(directory: RunDirectory, order: Order) -> bool:
     return progress is not None and progress["token"] == order.token
 
 
-def _begin(directory: RunDirectory, order: Order, document: object, job: str) -> None:
-    # Held while looking, so that of two equal commands one begins and the other finds it begun.
-    lock = TRANSFER_LOCK.take(directory.tree, directory.run)
+def _lock_to_begin(directory: RunDirectory, order: Order) -> Optional[int]:
+    """Take the lock that a verb holds while it looks, so that of two equal commands one begins; None if it is begun."""
+    until_s = time.monotonic() + LOCK_WAIT_S
+    while not _is_begun(directory, order):
+        try:
+            lock = TRANSFER_LOCK.take(directory.tree, directory.run)
+            if not _is_begun(directory, order):
+                return lock
+            os.close(lock)
+        except HeldError:
+            # Only a job that has written down that it runs is sure to go on.
+            if _a_job_runs(directory.tree) or time.monotonic() >= until_s:
+                raise
+        time.sleep(POLL_S)
+    return None
+
+
+def _a_job_runs(tree: Tree) -> bool:
+    holder = TRANSFER_LOCK.holder(tree)
+    progress = RunDirectory(tree, holder).read(PROGRESS) if holder else None
+    return progress is not None and progress["state"] == RUNNING
+
+
+def _begin(directory: RunDirectory, order: Order, document: object, job: str, lock: int) -> None:
     try:
         tool, key_check = look(directory.tree, order)
         directory.write(TRANSFER, document)

@@ -13,8 +13,12 @@ from aerokeep_node.transfer.vault import tool_environment
 
 SHELL = "/bin/sh"
 POLL_S = 0.02
-ABORT_S = 3.0
-"""So long an upload that is interrupted may take to take back what it has sent."""
+ABORT_S = 1.0
+"""So long an upload that is interrupted may take to take back what it has sent.
+
+Version 1 of the CLI notices only at the end of its input, which it must not get: between two of its threads, the end
+could win. What it then leaves is no object, but parts of one, which the vault's lifecycle rule collects.
+"""
 TERMINATE_S = 1.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)

@@ -13,7 +13,7 @@ from aerokeep_node.transfer.tally import Tally
 from aerokeep_node.transfer.tool_output import COUNTERS, RestoreReport
 from aerokeep_node.transfer.tools import RESTORE, restore_command
 from aerokeep_node.transfer.vault import tool_environment
-from aerokeep_node.transfer.worker import Worker
+from aerokeep_node.transfer.worker import PartError, Worker
 
 
 def import_stream(worker: Worker, part: Part) -> Dict[str, Any]:
@@ -43,11 +43,13 @@ def pass_through(worker: Worker, file: ListedFile, reader: Restore, target: int,
     """Feed a file to its reader, and end the reader's input, which nobody else can, once all of it has come."""
     decompressor = "none" if worker.order.encryption is not None else file.compressed
     feed = Feed(worker, file, target, decompressor=decompressor)
-    while True:
-        reader.check()
-        if feed.is_received():
-            break
-        worker.plumbing.turn()
-        tally.flow(feed.pump.size, reader.report.rate)
-    feed.finish()
+    try:
+        while not feed.is_received():
+            worker.plumbing.turn()
+            reader.check()
+            tally.flow(feed.pump.size, reader.report.rate)
+        feed.finish()
+    except PartError:
+        reader.check()  # if it ended, that is why everything before it did
+        raise
     os.close(target)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import List, Optional, Tuple, Union
+from typing import List, Optional, Set, Tuple, Union
 
 from aerokeep_node.order_fields import Fields, invalid
 
@@ -23,7 +23,7 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=/-]{0,900}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}")
 _SET = re.compile(r"[^\s,:;-][^\s,:;]{0,62}")
-_RANGES = re.compile(r"[0-9]{1,4}-[0-9]{1,4}(,[0-9]{1,4}-[0-9]{1,4})*")
+_RANGES = re.compile(r"[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _DIRECTORY = re.compile(r"/[A-Za-z0-9._@+-]+(/[A-Za-z0-9._@+-]+)+")
 _ENCRYPTION_KEY = re.compile(r"(file:/[A-Za-z0-9._/@+-]+|secret:[A-Za-z0-9/_+=.@:-]+)")
@@ -33,7 +33,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class ExportPart:
-    """A slice of a namespace; ``partitions`` are ``<first>-<count>,…``, and only one slice carries the metadata."""
+    """A slice of a namespace; ``partitions`` is ``<first>-<count>,…``, and only one slice carries the metadata."""
 
     name: str
     namespace: str
@@ -53,6 +53,13 @@ class ImportPart:
     listing_sha256: str
     skip: int
     metadata: bool
+    partitions: Optional[str]
+    """What the slice holds; told where a sample of it is to be compared."""
+
+    def sampled(self, partitions: Tuple[int, ...]) -> List[int]:
+        """Give those of some partitions that the slice holds."""
+        held = None if self.partitions is None else _numbers(self.partitions)
+        return [number for number in partitions if held is None or number in held]
 
 
 Part = Union[ExportPart, ImportPart]
@@ -132,7 +139,6 @@ def parse_order(document: object, kinds: Tuple[str, ...]) -> Order:
     """
     fields = Fields("spec", document)
     kind = fields.choice("kind", kinds)
-    importing = kind in IMPORT_KINDS
     server = Fields("server", fields.take("server"))
     sample = fields.take("sample") if kind == "verify" else None
     order = Order(
@@ -144,7 +150,7 @@ def parse_order(document: object, kinds: Tuple[str, ...]) -> Order:
         bucket=fields.text("bucket", _BUCKET),
         region=fields.text("region", _REGION),
         prefix=fields.text("prefix", _KEY),
-        parts=tuple((_import_part if importing else _export_part)(entry) for entry in fields.list("parts")),
+        parts=tuple(_part(kind, entry) for entry in fields.list("parts")),
         mode=fields.choice("mode", ("stream", "directory")),
         directory=fields.text("directory", _DIRECTORY),
         at_once=fields.integer("at_once", 1, MOST_PARTS),
@@ -181,6 +187,8 @@ def _judge_whole(order: Order) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise invalid(f"parts: twice: {twice}")
+    if order.encryption is not None and order.sample:
+        raise invalid("sample: an encrypted export can't be compared")
     if order.encryption is not None and order.compression == "gzip":
         raise invalid("compression: encrypted bytes do not compress; with encryption it must be none or zstd")
     if ".." in order.directory.split("/"):
@@ -201,14 +209,32 @@ def _export_part(entry: object) -> ExportPart:
         fields.integer("expected_bytes"),
     )
     fields.end()
-    for words in part.partitions.split(",") if part.partitions is not None else ():
-        first, count = map(int, words.split("-"))
-        if count < 1 or first + count > PARTITIONS:
-            raise invalid(f"parts: partitions {part.partitions} of {part.name} do not lie within {PARTITIONS}")
+    _judge_partitions(part.name, part.partitions)
     return part
 
 
-def _import_part(entry: object) -> ImportPart:
+def _judge_partitions(name: str, partitions: Optional[str]) -> None:
+    if partitions is None:
+        return
+    for words in partitions.split(","):
+        first, _, count = words.partition("-")
+        if not 1 <= int(count or 1) <= PARTITIONS - int(first):
+            raise invalid(f"parts: partitions {words} of {name} do not lie within {PARTITIONS}")
+
+
+def _numbers(partitions: str) -> Set[int]:
+    found: Set[int] = set()
+    for words in partitions.split(","):
+        first, _, count = words.partition("-")
+        found.update(range(int(first), int(first) + int(count or 1)))
+    return found
+
+
+def _part(kind: str, entry: object) -> Part:
+    return _import_part(kind, entry) if kind in IMPORT_KINDS else _export_part(entry)
+
+
+def _import_part(kind: str, entry: object) -> ImportPart:
     fields = Fields("parts", entry)
     listing = Fields("listing", fields.take("listing"))
     part = ImportPart(
@@ -219,7 +245,9 @@ def _import_part(entry: object) -> ImportPart:
         listing.text("sha256", _SHA256),
         fields.integer("skip"),
         fields.flag("metadata"),
+        fields.optional_text("partitions", _RANGES) if kind == "verify" else None,
     )
+    _judge_partitions(part.name, part.partitions)
     listing.end()
     fields.end()
     return part

@@ -12,7 +12,14 @@ from aerokeep_node.refusal import NotNowError, RefusalError
 from aerokeep_node.transfer.keys import find_key
 from aerokeep_node.transfer.order import Order
 from aerokeep_node.transfer.spool import free_mib
-from aerokeep_node.transfer.tools import TOOL_OF, can_validate, describe_tool, has_credentials_file
+from aerokeep_node.transfer.tools import (
+    BACKUP,
+    TOOL_OF,
+    can_validate,
+    describe_tool,
+    has_credentials_file,
+    tool_version,
+)
 from aerokeep_node.transfer.vault import AWS, has_credentials, tool_environment, upload_command
 from aerokeep_node.tree import Tree
 
@@ -32,7 +39,7 @@ def look(tree: Tree, order: Order) -> Tuple[Optional[Dict[str, str]], Optional[s
     tool = describe_tool(order.kind)
     _judge_tool(order, tool)
     _judge_programs(order)
-    if order.kind != "verify":
+    if order.kind != "verify" or order.sample:
         _judge_server(tree, order)
     if order.mode == "directory":
         _judge_room(tree, order)
@@ -47,6 +54,8 @@ def _judge_tool(order: Order, tool: Optional[Dict[str, str]]) -> None:
     if order.kind != "verify":
         if tool is None:
             raise RefusalError("tool_missing", f"{TOOL_OF[order.kind]} is not on this host's PATH")
+    elif order.sample and tool_version(BACKUP) is None:
+        raise RefusalError("tool_missing", f"{BACKUP} is not on this host's PATH; without it no sample can be compared")
     elif order.encryption is not None and not can_validate():
         raise RefusalError("tool_missing", "an encrypted export can only be verified by an asrestore with --validate")
 
@@ -87,8 +96,9 @@ def _judge_credentials_file(tree: Tree) -> None:
 
 def _judge_namespaces(order: Order, connection: InfoConnection) -> None:
     existing = list_namespaces(connection)
-    targets = [part.target for part in order.import_parts]
-    for name in sorted({*targets, *(part.namespace for part in order.export_parts)}):
+    targets = [part.target for part in order.import_parts if order.kind == "import"]
+    sources = [part.namespace for part in order.parts if order.kind != "import"]
+    for name in sorted({*targets, *sources}):
         if name not in existing:
             detail = "{} is not among this server's {}".format(name, ", ".join(existing))
             raise RefusalError("namespace_unknown", detail)

@@ -1,5 +1,6 @@
 """How far the job of a run is: the file that it writes, and what verbs answer from it."""
 
+import json
 import os
 import time
 from typing import Any, Dict, List, Optional
@@ -15,8 +16,9 @@ WAITING = "waiting"
 START_S = 10.0
 """So long a job that was just started may take until it holds its lock."""
 LONGEST_DETAIL = 1000
-LONGEST_PART_DETAIL = 200
+LONGEST_PART_DETAIL, SHORTEST_DETAIL = 200, 60
 """With 64 parts, the reply must fit into what SSM carries."""
+MOST_CHARACTERS = 23000
 _STATUS = ("state", "kind", "token", "tool", "began_at", "ended_at", "parts", "detail", "key_check")
 
 
@@ -91,7 +93,21 @@ def read_status(directory: RunDirectory) -> Dict[str, Any]:
         starting = progress.get("pid") is None and time.time() - progress["began_at"] < START_S
         if status["state"] == RUNNING and not starting:
             status["state"] = CANCELLED if directory.has(TRANSFER_TOMBSTONE) else DEAD
-    return status
+    return _fitting(status)
+
+
+def _fitting(status: Dict[str, Any]) -> Dict[str, Any]:
+    """Leave out of many parts what says nothing, and most of why they failed."""
+    if len(json.dumps(status, separators=(",", ":"))) < MOST_CHARACTERS:
+        return status
+    parts = [{name: value for name, value in part.items() if value not in (None, 0, {})} for part in status["parts"]]
+    for part in parts:
+        if part["state"] == DONE:
+            for name in ("percent", "rate"):
+                part.pop(name, None)
+        if "error" in part:
+            part["error"] = dict(part["error"], detail=part["error"]["detail"][:SHORTEST_DETAIL])
+    return dict(status, parts=parts)
 
 
 def lives(directory: RunDirectory) -> bool:

@@ -1,5 +1,6 @@
 """asrestore, or whatever else reads an export, as a part's work runs it: how it ended, and what it counted."""
 
+import os
 from typing import Dict, Optional
 
 from aerokeep_node.transfer.children import Child, Program
@@ -14,6 +15,7 @@ class Restore:
         self.report = report
         self._worker = worker
         self._tool: Child = worker.start(program, heed=report.heed_stderr)
+        self._stdout = stdout
         if stdout is not None:
             worker.plumbing.heed(stdout, report.heed_machine)
 
@@ -46,4 +48,7 @@ class Restore:
             detail = "{ignored} of {records} records were refused by the server and ignored".format(**summary)
             raise PartError("records_ignored", detail)
         self._worker.end([], [self._tool])
+        if self._stdout is not None:
+            self._worker.plumbing.forget(self._stdout)
+            os.close(self._stdout)
         return summary

@@ -1,16 +1,15 @@
 """A check that an export can be read from begin to end: by asrestore where it can, else by parsing it here."""
 
 import os
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
-from aerokeep_node import detach
 from aerokeep_node.transfer.children import Program
 from aerokeep_node.transfer.import_stream import pass_through
 from aerokeep_node.transfer.listing import ListedFile, fetch_listing
 from aerokeep_node.transfer.machine_file import machine_file
 from aerokeep_node.transfer.order import ImportPart, Part
-from aerokeep_node.transfer.parse_export import PARSE
 from aerokeep_node.transfer.restoring import Restore
+from aerokeep_node.transfer.sample import Sample, start_parser
 from aerokeep_node.transfer.tally import Tally
 from aerokeep_node.transfer.tool_output import RestoreReport
 from aerokeep_node.transfer.tools import RESTORE, can_validate, validate_command
@@ -23,14 +22,16 @@ BY_TOOL, BY_PARSE = "tool", "parse"
 def verify(worker: Worker, part: Part) -> Dict[str, Any]:
     """Read all files of a part; their sizes and hashes are checked in any case."""
     assert isinstance(part, ImportPart)  # noqa: S101 - the order's kind says so
-    by_tool = can_validate()
+    sample = Sample(worker, part) if part.sampled(worker.order.sample) else None
+    by_tool = sample is None and can_validate()
     worker.report(now=True, method=BY_TOOL if by_tool else BY_PARSE)
     files = fetch_listing(worker, part)
     tally = Tally(worker, files, part, ("records",))
     for file in files[part.skip :]:
         tally.begin()
-        tally.done(1, (_by_tool if by_tool else _by_parse)(worker, part, file, tally))
-    return dict(tally.as_progress(), percent=100, remaining_s=0)
+        tally.done(1, _by_tool(worker, part, file, tally) if by_tool else _by_parse(worker, file, tally, sample))
+    found = {"sample": sample.compare()} if sample is not None else {}
+    return dict(tally.as_progress(), percent=100, remaining_s=0, **found)
 
 
 def _by_tool(worker: Worker, part: ImportPart, file: ListedFile, tally: Tally) -> Dict[str, int]:
@@ -45,16 +46,8 @@ def _by_tool(worker: Worker, part: ImportPart, file: ListedFile, tally: Tally) -
         return reader.wait()
 
 
-def _by_parse(worker: Worker, part: ImportPart, file: ListedFile, tally: Tally) -> Dict[str, int]:
-    del part
+def _by_parse(worker: Worker, file: ListedFile, tally: Tally, sample: Optional[Sample]) -> Dict[str, int]:
     text, text_in = os.pipe()
-    said, said_in = os.pipe()
-    command = detach.program_command(PARSE, worker.order.run)
-    reader = Restore(worker, Program("parser", command, text, said_in), RestoreReport(), said)
-    os.close(text)
-    os.close(said_in)
+    reader = start_parser(worker, text, sample.variables if sample is not None else {})
     pass_through(worker, file, reader, text_in, tally)
-    summary = reader.wait()
-    worker.plumbing.forget(said)
-    os.close(said)
-    return summary
+    return reader.wait()

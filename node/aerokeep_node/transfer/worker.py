@@ -122,7 +122,7 @@ def fork_worker(work: Work, part: Part, order: Order, directory: RunDirectory, k
         os.setsid()
         die_with_parent()
         if os.getppid() == parent:
-            os.nice(order.nice)
+            os.nice(max(0, order.nice - os.nice(0)))  # the service may have been started with it
             _do(Worker(directory, order, key, report_to), work, part)
     except BaseException:  # noqa: BLE001 - the log is all that is left to tell it
         traceback.print_exc(file=sys.stderr)

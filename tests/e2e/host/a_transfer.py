@@ -40,6 +40,8 @@ class TransferHost:
         self.store = store
         self.vault = host.root / "vault" / BUCKET
         self.vault.mkdir(parents=True)
+        self.programs: Path | None = None
+        self.python = sys.executable
         self.fakes()
         for name in ("asbackup", "asrestore", "aws"):
             host.program_on_path(name, f'exec {sys.executable} -I -S {FAKE} {host.root} {name} "$@"\n')
@@ -75,16 +77,24 @@ class TransferHost:
             order.update({"write": "unique", "extra_ttl_s": 0, "indexes_last": True})
         if kind == "verify":
             order.update({"sample": None})
-        return {**order, **changes}
+        order.update(changes)
+        if kind == "verify":
+            order["parts"] = [{"partitions": None, **part} for part in order["parts"]]
+        return order
 
     def part(self, name: str = "test-00", **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
         part = {"name": name, "namespace": "test", "partitions": None, "metadata": True, "expected_bytes": 1000}
         return {**part, **changes}
 
+    def call_verb(self, verb: str, **parameters: str) -> Answer:
+        """Run a verb from its sources, or from the program that its document carries."""
+        program = str(self.programs / f"{verb}.pyz") if self.programs else None
+        return self.host.call(verb, program=program, python=self.python, **parameters)
+
     def call(self, **changes: Any) -> Answer:  # noqa: ANN401 - any field of an order
         order = self.order(**changes)
         verb = "export" if order["kind"] in ("export", "estimate") else "import"
-        return self.host.call(verb, Run=order["run"], Spec=self.store.order(order))
+        return self.call_verb(verb, Run=order["run"], Spec=self.store.order(order))
 
     def begin(self, **changes: Any) -> Status:  # noqa: ANN401 - any field of an order
         code, status = self.call(**changes)
@@ -105,12 +115,12 @@ class TransferHost:
     # -- what becomes of them --------------------------------------------------------------------------------------
 
     def status(self, run: str = "r1") -> Status:
-        code, status = self.host.call("status", Run=run)
+        code, status = self.call_verb("status", Run=run)
         assert code == 0, status
         return status
 
     def cancel(self, run: str = "r1") -> Status:
-        code, status = self.host.call("cancel", Run=run)
+        code, status = self.call_verb("cancel", Run=run)
         assert code == 0, status
         return status
 

@@ -85,4 +85,7 @@ def _is_resident(process: Path, folder: Path) -> bool:
         environment = (process / "environ").read_bytes()
     except OSError:
         return False
-    return b"resident" in arguments and f"AEROKEEP_ROOT={folder}/".encode() in environment
+    return (
+        bool({b"resident", b"export-job", b"import-job"} & {*arguments})
+        and f"AEROKEEP_ROOT={folder}/".encode() in environment
+    )

@@ -88,6 +88,8 @@ def backup() -> None:
         return
     head = [] if "--no-indexes" in ARGUMENTS else ["index a", "index b", "udf m.lua"]
     lines = [*head, *(f"record {number}" for number in range(records))]
+    if "text" in ORDERS:
+        lines = (ROOT / ORDERS["text"]).read_text().removesuffix("\n").split("\n")
     half = len(lines) // 2
     write = writer_of(namespace)
     write(lines[:half], 0)

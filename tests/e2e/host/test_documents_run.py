@@ -16,6 +16,7 @@ from tests.device_headers import a_header, written
 from tests.e2e.host.a_host import NODE, SMD, Host
 from tests.e2e.host.a_service import Service
 from tests.e2e.host.a_store import FileStore
+from tests.e2e.host.a_transfer import TransferHost
 
 OLD_PYTHONS = [Path("/root/.pyenv/versions/3.7.16/bin/python3.7"), Path("/usr/bin/python3.7")]
 
@@ -138,3 +139,21 @@ def test_the_oldest_python_goes_through_a_whole_restore(
     assert call("open-writes", Run="r1", Namespaces="test")["open"]
     assert call("stop", Run="r1", Unmount="none")["state"] == "stopped"
     assert call("stage", Run="r1", Spec="back")["put_back"] == ["smd", "conf"]
+
+
+@pytest.mark.skipif(not any(map(os.path.exists, OLD_PYTHONS)), reason="no Python 3.7 here (pyenv install 3.7)")
+def test_the_oldest_python_exports_and_verifies(transfer: TransferHost, built: Path) -> None:
+    transfer.python = next(str(path) for path in OLD_PYTHONS if path.exists())
+    transfer.programs = built / "programs"
+    status = transfer.do()
+    assert status["state"] == "done", transfer.log()
+    [listing] = [part["listing"] for part in status["parts"]]
+    del listing["size"]
+    part = {"name": "test-00", "namespace": "test", "target": "test", "listing": listing, "skip": 0, "metadata": True}
+    status = transfer.do(kind="import", run="r2", parts=[part])
+    assert status["state"] == "done", transfer.log("r2")
+    assert status["parts"][0]["counters"]["inserted"] == 1000
+    export = transfer.put_export([b"Version 3.1\n# namespace test\n# first-file\n"], name="raw-00")
+    status = transfer.do(kind="verify", run="r3", parts=[export])
+    assert (status["state"], status["parts"][0]["method"]) == ("done", "parse"), transfer.log("r3")
+    assert transfer.cancel("r4")["state"] == "none"

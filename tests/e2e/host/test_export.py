@@ -3,11 +3,15 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.host.a_transfer import PREFIX, TOKEN, TransferHost
+from tests.e2e.host.loop_filesystem import SIZE_BYTES, LoopFilesystem
+
+pytestmark = pytest.mark.sampled
 
 OTHER_TOKEN = "f" * 16
 OBJECT, LISTING = f"test-00.{TOKEN}.asb.gz", f"test-00.{TOKEN}.files.json"
@@ -153,6 +157,21 @@ def test_an_upload_that_fails_leaves_a_part_that_is_not_done(transfer: TransferH
     assert name not in transfer.objects
 
 
+def test_a_disk_that_fills_up_is_told_and_emptied(transfer: TransferHost, filesystem: LoopFilesystem) -> None:
+    transfer.spool.parent.mkdir(parents=True)
+    transfer.spool.symlink_to(filesystem.mount_point)
+    transfer.fakes(records=SIZE_BYTES // 8)
+    before = set(filesystem.mount_point.iterdir())
+    assert transfer.error(mode="directory") == "disk_full"
+    assert transfer.objects == []
+    assert set(filesystem.mount_point.iterdir()) == before
+    content = b"record of some length\n" * (SIZE_BYTES // 20)
+    assert (
+        transfer.error(kind="import", run="r2", mode="directory", parts=[transfer.put_export([content])]) == "disk_full"
+    )
+    assert set(filesystem.mount_point.iterdir()) == before
+
+
 def test_no_estimate_is_no_success(transfer: TransferHost) -> None:
     transfer.fakes(asbackup="mute")
     assert transfer.error(kind="estimate") == "summary_missing"
@@ -167,6 +186,15 @@ def test_the_same_order_again_only_tells_the_status(transfer: TransferHost) -> N
     assert transfer.begin()["state"] == "running"
     transfer.end()
     assert transfer.begin()["state"] == "done"
+    assert len(transfer.calls_of("asbackup", zone="UTC")) == 1
+
+
+def test_of_equal_orders_sent_at_once_one_begins_and_all_are_told(transfer: TransferHost) -> None:
+    transfer.fakes(asbackup="slow")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: transfer.call(), range(4)))
+    assert [(code, answer["state"]) for code, answer in answers] == [(0, "running")] * 4
+    assert transfer.end()["state"] == "done"
     assert len(transfer.calls_of("asbackup", zone="UTC")) == 1
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.e2e.host.a_transfer import PREFIX, TransferHost
 
+pytestmark = pytest.mark.sampled
+
 RECORDS = 2000
 ALL = {"records": 2 * RECORDS, "inserted": 2 * RECORDS}
 NOTHING = {"existed": 0, "fresher": 0, "expired": 0, "skipped": 0, "ignored": 0}
@@ -167,10 +169,10 @@ def test_a_server_that_would_write_nothing_is_told_before_anything_runs(transfer
 # -- verification ------------------------------------------------------------------------------------------------------
 
 
-def an_export(records: int = 3) -> bytes:
-    record = b"+ k I 1\n+ n test\n+ d %s\n+ s demo\n+ g 1\n+ t 0\n+ b 1\n- I i 1\n"
+def an_export(records: int = 3, value: int = 1) -> bytes:
+    record = b"+ k I 1\n+ n test\n+ d %s\n+ s demo\n+ g 1\n+ t 0\n+ b 1\n- I i %d\n"
     digests = (base64.b64encode(number.to_bytes(20, "little")) for number in range(records))
-    return HEADER + INDEX + UDF + b"".join(record % digest for digest in digests)
+    return HEADER + INDEX + UDF + b"".join(record % (digest, value) for digest in digests)
 
 
 def test_an_export_is_verified_by_the_tool_where_it_can(transfer: TransferHost) -> None:
@@ -213,3 +215,24 @@ def test_an_encrypted_export_needs_a_tool_that_can_validate(transfer: TransferHo
     transfer.fakes(secrets={"k": "MTIzNDU2Nzg5"}, validate=True)
     assert transfer.do(**order)["state"] == "done"
     assert transfer.calls_of("asrestore", began=True)[0]["key"] == "MTIzNDU2Nzg5"
+
+
+@pytest.mark.parametrize(
+    ("now", "sample"),
+    [
+        (an_export(50), {"records": 3, "missing": 0, "added": 0, "changed": 0}),
+        (an_export(50, value=2), {"records": 3, "missing": 0, "added": 0, "changed": 3}),
+        (an_export(42), {"records": 3, "missing": 1, "added": 0, "changed": 0}),
+    ],
+)
+def test_a_sample_is_compared_with_what_the_server_holds_now(
+    transfer: TransferHost, now: bytes, sample: dict[str, int]
+) -> None:
+    (transfer.host.root / "now").write_bytes(now)
+    transfer.fakes(text="now", validate=True)
+    parts = [transfer.put_export([an_export(50)])]
+    status = transfer.do(kind="verify", parts=parts, sample={"partitions": [40, 41, 42]})
+    [part] = status["parts"]
+    assert part["error"] is None, part
+    assert (part["method"], part["sample"], part["counters"]) == ("parse", sample, {"records": 50})
+    assert "-X 40,41,42" in " ".join(transfer.calls_of("asbackup", zone="UTC")[0]["arguments"])

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.e2e.host.a_host import Host
+from tests.e2e.host.a_transfer import TransferHost
 
 SYSTEMD_RUN = """\
 echo "$*" >>"{log}"
@@ -75,3 +76,23 @@ def second_line(host: Host, log: Path) -> None:
     timer = next(line for line in log.read_text().splitlines() if "--on-active=" in line)
     assert timer.endswith("undo r1")
     subprocess.run(host.program("undo", "r1"), env=host.environment, check=True, timeout=30)
+
+
+def test_the_job_of_an_export_is_a_service_that_yields_to_all_others(transfer: TransferHost) -> None:
+    log = with_systemd(transfer.host)
+    assert transfer.do(nice=7)["state"] == "done", transfer.log()
+    [service] = log.read_text().splitlines()
+    for option in ("--unit=aerokeep-transfer-r1-01234567", "--nice=7", "--property=KillMode=mixed",
+                   "--property=CPUWeight=20", "--property=IOWeight=20"):  # fmt: skip
+        assert option in service
+    assert service.endswith("export-job r1")
+
+
+def test_a_systemd_that_knows_no_weights_runs_the_job_all_the_same(transfer: TransferHost) -> None:
+    log = with_systemd(transfer.host)
+    known = (transfer.host.bin / "systemd-run").read_text()
+    refusing = 'case "$*" in *CPUWeight*) exit 1 ;; esac\n'
+    transfer.host.program_on_path("systemd-run", refusing + known.partition("\n")[2])
+    assert transfer.do()["state"] == "done", transfer.log()
+    [service] = log.read_text().splitlines()
+    assert "--unit=aerokeep-transfer-r1-01234567" in service

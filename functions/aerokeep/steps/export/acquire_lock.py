@@ -13,7 +13,7 @@ from aerokeep.model.export import ExportOrder, ExportRequest
 from aerokeep.model.run import RunRef, run_id
 from aerokeep.model.wire import Instant, Wire
 from aerokeep.rules.export_plan import require_sound
-from aerokeep.steps.shared.yielding import require_quiet
+from aerokeep.steps.shared.yielding import CHANGING, require_quiet
 from aerokeep.steps.step import describe, step
 
 
@@ -52,7 +52,7 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
     entry = catalog.entry(wanted)
     if entry is not None and entry["execution"] != wanted.execution:
         return duplicate
-    require_quiet(asked.cluster, catalog)
+    require_quiet(asked.cluster, catalog, among=CHANGING)
     try:
         held = catalog.acquire(wanted)
     except ConflictError:

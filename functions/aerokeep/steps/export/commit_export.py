@@ -13,7 +13,7 @@ from aerokeep.rules.export_plan import wanted_namespaces
 from aerokeep.rules.exported import require_metadata, summed
 from aerokeep.steps.export.verify_export import Verified
 from aerokeep.steps.shared.transferring import key_of
-from aerokeep.steps.shared.yielding import require_quiet
+from aerokeep.steps.shared.yielding import CHANGING, require_quiet
 from aerokeep.steps.step import Clock, Meter, step
 
 
@@ -36,7 +36,7 @@ def run(request: RunRef, *, runs: Runs, exports: Exports, catalog: Catalog, cloc
         RejectedError: the tool left indexes or UDFs out.
 
     """
-    require_quiet(request.cluster, catalog)
+    require_quiet(request.cluster, catalog, among=CHANGING)
     catalog.require(request)
     standing = exports.settle(request, _manifest(request, runs, clock))
     if not isinstance(standing, ExportManifest) or standing.execution != request.execution:
@@ -71,9 +71,9 @@ def _manifest(request: RunRef, runs: Runs, clock: Clock) -> ExportManifest:
     if transfer.tool is None:
         raise CorruptError("summary_missing: no job has said which tool it ran")
     live = wanted_namespaces(order.request, found)
-    namespaces = summed(plan.parts, transfer, live)
+    namespaces = summed(plan.parts, transfer, live, of_sets=bool(order.request.sets))
     missing = require_metadata(namespaces, found.udfs, accept_missing=order.request.accept_missing_indexes)
-    policy = order.config.export
+    policy, verified = order.config.export, runs.read(request, "verified", Verified)
     return ExportManifest(
         export_id=request.run_id,
         cluster=request.cluster,
@@ -90,7 +90,8 @@ def _manifest(request: RunRef, runs: Runs, clock: Clock) -> ExportManifest:
         namespaces=namespaces,
         udfs=found.udfs,
         exact=runs.find(request, "exact", Exact),
-        verified=runs.read(request, "verified", Verified).method,
+        verified=verified.method,
+        sample=verified.sample,
         notes=(*plan.notes, *missing),
     )
 

@@ -5,7 +5,7 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.export import ClusterFound, Estimated, ExportOrder, Live
 from aerokeep.model.run import RunRef
 from aerokeep.model.transfer import Transfer
-from aerokeep.model.transfer_order import Kind, Mode, PartOrder
+from aerokeep.model.transfer_order import Compression, Kind, Mode, PartOrder
 from aerokeep.rules.export_plan import wanted_namespaces
 from aerokeep.steps.shared.asking import Progress
 from aerokeep.steps.shared.ordering import base_order, selected
@@ -23,8 +23,9 @@ def run(request: RunRef, *, runs: Runs, exports: Exports, transferrer: Transferr
     """
     order, found = runs.read(request, "order", ExportOrder), runs.read(request, "cluster", ClusterFound)
     wanted = [live for live in wanted_namespaces(order.request, found) if live.master_objects]
-    # A sample fits into the memory of any runner: directory and slices are the export's own.
-    policy = order.config.export.model_copy(update={"mode": Mode.STREAM})
+    # A sample is read and thrown away: room, key and compression are the export's own affair.
+    own = {"mode": Mode.STREAM, "encryption": None, "compression": Compression.NONE}
+    policy = order.config.export.model_copy(update=own)
     base = base_order(request, Kind.ESTIMATE, policy, exports, server=found.server)
     transfer = transferrer.look(
         request,

@@ -1,6 +1,6 @@
 """State ``FindRunners``: ask the cluster what it holds, and who can run asbackup."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.ec2 import Instances
@@ -46,18 +46,19 @@ def _found(order: ExportOrder, answers: Answers) -> ClusterFound:
         runners=runners_of(answers, order.config.export, tool="asbackup"),
         server=answers.server,
         instances={health.node_id: instance_id for instance_id, health in healths.items()},
-        namespaces=tuple(_live(name, healths.values()) for name in names),
+        namespaces=tuple(_live(name, healths.values(), order.request.sets) for name in names),
         udfs=tuple(sorted({udf for health in healths.values() for udf in health.udfs})),
         builds={health.node_id: health.asd.build for health in healths.values()},
     )
 
 
-def _live(name: str, healths: Iterable[NodeHealth]) -> Live:
+def _live(name: str, healths: Iterable[NodeHealth], sets: Collection[str]) -> Live:
     told = list(healths)
+    indexes = {one for health in told for one in health.sindexes if one.namespace == name}
     return Live(
         namespace=name,
         master_objects=sum(ns.master_objects for health in told for ns in health.namespaces if ns.name == name),
-        indexes=tuple(sorted({index.name for health in told for index in health.sindexes if index.namespace == name})),
+        indexes=tuple(sorted({one.name for one in indexes if not sets or one.set in sets})),
     )
 
 

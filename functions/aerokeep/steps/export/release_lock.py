@@ -20,12 +20,12 @@ class Output(Wire):
     export: str
     released: bool
     collected: int
-    """Objects of exports that had been given up while a host could not be told."""
+    """Objects of exports that had been given up while a host could not be told, and uploads of tries that failed."""
 
 
 def run(request: RunRef, *, catalog: Catalog, exports: Exports, clock: Clock) -> Output:
     """Release what this run holds; a second call finds nothing to do."""
-    collected = 0
+    collected = exports.abort_uploads(request.cluster, request.run_id)
     for export_id in exports.ids(request.cluster):
         if export_id != request.run_id and _young(export_id, now=clock()):
             collected += _collect(request.cluster, export_id, exports)

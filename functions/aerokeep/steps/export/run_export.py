@@ -11,7 +11,7 @@ from aerokeep.rules.export_plan import GUARD_MARGIN_S, needed_mib
 from aerokeep.steps.shared.ordering import base_order, selected
 from aerokeep.steps.shared.patience import pace_s
 from aerokeep.steps.shared.transferring import Transferrer, Travelled, Wanted, travelled
-from aerokeep.steps.shared.yielding import require_quiet
+from aerokeep.steps.shared.yielding import CHANGING, require_quiet
 from aerokeep.steps.step import Clock, step
 
 SOON_S = 2
@@ -28,7 +28,7 @@ def run(
         AerokeepError: a part can't be exported.
 
     """
-    require_quiet(request.cluster, catalog)
+    require_quiet(request.cluster, catalog, among=CHANGING)
     order, plan = runs.read(request, "order", ExportOrder), runs.read(request, "plan", ExportPlan)
     policy = order.config.export
     base = base_order(request, Kind.EXPORT, policy, exports, server=plan.server)

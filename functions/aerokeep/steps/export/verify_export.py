@@ -1,5 +1,6 @@
 """State ``VerifyExport``: prove that the vault holds what the tool says that it wrote."""
 
+from functools import reduce
 from random import Random
 
 from aerokeep.aws.catalog import Catalog
@@ -8,7 +9,7 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.cluster import Verification
 from aerokeep.model.export import ExportOrder, ExportPlan
 from aerokeep.model.run import RunRef
-from aerokeep.model.transfer import Transfer
+from aerokeep.model.transfer import Compared, Transfer
 from aerokeep.model.transfer_order import Kind, Listing, PartOrder, Sample
 from aerokeep.model.wire import Wire
 from aerokeep.rules.export_plan import PARTITIONS
@@ -25,6 +26,7 @@ class Verified(Wire):
 
     method: str
     """``tool``, ``parse`` or ``sizes``."""
+    sample: Compared | None = None
 
 
 def run(
@@ -46,8 +48,7 @@ def run(
     if policy.verify is Verification.SIZES and not order.request.sample_partitions:
         runs.write(request, "verified", Verified(method="sizes"))
         return Progress(done=True)
-    # Whatever a sample is compared with is read by the same choice of records.
-    base = selected(base_order(request, Kind.VERIFY, policy, exports, server=plan.server), order.request, policy)
+    base = base_order(request, Kind.VERIFY, policy, exports, server=plan.server)
     verified = transferrer.look(
         request,
         Wanted(
@@ -56,15 +57,21 @@ def run(
             runners=plan.runners,
             width=plan.width,
             policy=policy,
-            order=base.model_copy(update={"sample": _sample(order, request)}),
+            # A sample is read under the same filters as the export was.
+            order=selected(base, order.request, policy).model_copy(update={"sample": _sample(order, request)}),
         ),
     )
     if not verified.done:
         return Progress(done=False, wait_s=pace_s(verified.begun_at, now=clock()))
-    require_read_back(transfer, verified)
+    require_read_back(transfer, verified, of_sets=bool(order.request.sets))
     methods = {part.status.method for part in verified.parts if part.status is not None and part.status.method}
-    runs.write(request, "verified", Verified(method=", ".join(sorted(methods))))
+    runs.write(request, "verified", Verified(method=", ".join(sorted(methods)), sample=_compared(verified)))
     return Progress(done=True)
+
+
+def _compared(verified: Transfer) -> Compared | None:
+    told = [part.status.sample for part in verified.parts if part.status is not None and part.status.sample is not None]
+    return reduce(Compared.plus, told) if told else None
 
 
 def _check_sizes(request: RunRef, transfer: Transfer, exports: Exports) -> None:
