@@ -186,6 +186,11 @@ class ExportManifest(Wire):
         return sum(namespace.sindexes for namespace in self.namespaces)
 
     @property
+    def stored_bytes(self) -> int:
+        """Of all files, after compression."""
+        return sum(part.stored_bytes for namespace in self.namespaces for part in namespace.parts)
+
+    @property
     def udf_count(self) -> int:
         """UDFs are the cluster's: every namespace's first slice holds them all."""
         return max((namespace.udfs for namespace in self.namespaces), default=0)

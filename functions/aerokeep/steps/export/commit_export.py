@@ -8,10 +8,11 @@ from aerokeep.model.export import ClusterFound, Exact, ExportManifest, ExportOrd
 from aerokeep.model.run import RunRef
 from aerokeep.model.transfer import Transfer
 from aerokeep.model.transfer_order import Kind
-from aerokeep.model.wire import Wire, iso
+from aerokeep.model.wire import Wire
 from aerokeep.rules.export_plan import wanted_namespaces
 from aerokeep.rules.exported import require_metadata, summed
 from aerokeep.steps.export.verify_export import Verified
+from aerokeep.steps.shared.abandoning_export import enter
 from aerokeep.steps.shared.transferring import key_of
 from aerokeep.steps.shared.yielding import CHANGING, require_quiet
 from aerokeep.steps.step import Clock, Meter, step
@@ -41,18 +42,7 @@ def run(request: RunRef, *, runs: Runs, exports: Exports, catalog: Catalog, cloc
     standing = exports.settle(request, _manifest(request, runs, clock))
     if not isinstance(standing, ExportManifest) or standing.execution != request.execution:
         raise ConflictError(f"export_taken: {request.run_id} was {standing.state} by {standing.execution}")
-    stored = sum(part.stored_bytes for namespace in standing.namespaces for part in namespace.parts)
-    catalog.record(
-        request,
-        state="committed",
-        details={
-            "committed_at": iso(standing.committed_at),
-            "records": str(standing.records),
-            "sindexes": str(standing.sindexes),
-            "udfs": str(standing.udf_count),
-            "stored_bytes": str(stored),
-        },
-    )
+    enter(request, standing, catalog)
     seconds = (standing.committed_at - standing.started_at).total_seconds()
     meter.record(request.cluster, ExportSeconds=seconds, ExportsCommitted=1)
     return Output(
@@ -60,7 +50,7 @@ def run(request: RunRef, *, runs: Runs, exports: Exports, catalog: Catalog, cloc
         records=standing.records,
         sindexes=standing.sindexes,
         udfs=standing.udf_count,
-        stored_bytes=stored,
+        stored_bytes=standing.stored_bytes,
         exact=standing.exact is not None,
     )
 

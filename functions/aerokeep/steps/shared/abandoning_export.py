@@ -13,7 +13,7 @@ from aerokeep.model.errors import AerokeepError, TransientError
 from aerokeep.model.export import ExportAbandonment, ExportManifest
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.run import RunRef
-from aerokeep.model.wire import Wire
+from aerokeep.model.wire import Wire, iso
 from aerokeep.steps.shared.abandoning import LONGEST_REASON
 from aerokeep.steps.shared.releasing import release
 from aerokeep.steps.shared.resuming import resume_writes
@@ -47,6 +47,21 @@ class AbandonedExport(Wire):
             words.append(f"not confirmed by {', '.join(self.unheard)}: the job there ends by itself")
         words.append("lock released" if self.released else "the lock was taken meanwhile")
         return "; ".join(words)
+
+
+def enter(run: RunRef, manifest: ExportManifest, catalog: Catalog) -> None:
+    """List a committed export in the catalog."""
+    catalog.record(
+        run,
+        state="committed",
+        details={
+            "committed_at": iso(manifest.committed_at),
+            "records": str(manifest.records),
+            "sindexes": str(manifest.sindexes),
+            "udfs": str(manifest.udf_count),
+            "stored_bytes": str(manifest.stored_bytes),
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,9 @@ class ExportAbandoner:
         )
         committed = isinstance(standing, ExportManifest)
         deleted = 0 if committed else self.exports.collect(held.cluster, held.run_id)
-        if not committed:
+        if isinstance(standing, ExportManifest):
+            enter(held, standing, self.catalog)  # it may have died between manifest and index
+        else:
             self.catalog.record(held, state="abandoned", details={"reason": reason})
         return AbandonedExport(
             committed=committed, unheard=unheard, deleted=deleted, released=release(held, self.catalog)
