@@ -74,10 +74,23 @@ def _play(estate: DemoEstate, records: int) -> tuple[dict[str, Any], Found, Foun
         estate.screen.heading("import")
         ended = estate.run("import", cluster=CLUSTER, export=made["export"])
         estate.screen.say(f"  {json.dumps(ended['counters'])}")
+        estate.screen.say(f"  {_longest_command(estate)}")
         estate.screen.heading("proof: the witness reads every record")
         found = _look(estate, cluster, records)
         estate.screen.say(f"  {found.missing} missing, {found.different} different of {records}")
         return made, before, found
+
+
+def _longest_command(estate: DemoEstate) -> str:
+    """However long a job takes, no command waits for it."""
+    took = [
+        (invocation.ended_at - invocation.started_at, invocation.document)
+        for command in estate.region.commands.find()
+        for invocation in command.invocations.values()
+        if invocation.started_at is not None and invocation.ended_at is not None
+    ]
+    seconds, document = max(took)
+    return f"{len(took)} SSM commands, the longest {seconds:.1f} s ({document})"
 
 
 def _fill(estate: DemoEstate, cluster: Cluster, records: int) -> None:

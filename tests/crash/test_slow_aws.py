@@ -14,6 +14,8 @@ from tests.crash.invariants import Fate, longest_lambda, oversized
 from tests.crash.programme import JOURNEYS
 from tests.crash.rows import How, Row
 
+pytestmark = pytest.mark.sampled
+
 if TYPE_CHECKING:
     from tests.crash.journeys import Prepared
 

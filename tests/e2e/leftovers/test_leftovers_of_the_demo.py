@@ -16,6 +16,8 @@ import pytest
 from sandbox.dataplane import probe
 from tests.e2e.leftovers.traces import TEST_MARK, clean, processes_of, traces
 
+pytestmark = pytest.mark.sampled
+
 REPOSITORY = Path(__file__).parents[3]
 LONGEST_S = 120.0
 SMALL = ("--rate", "100", "--load-s", "0.3")

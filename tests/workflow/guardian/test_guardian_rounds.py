@@ -16,6 +16,8 @@ from tests.workflow.backup.small_cluster import Addresses, SmallCluster, launch_
 from tests.workflow.guardian.rounds import function_of, guardian_round, hold, lock_of, rounds, uncalled_by_events
 from tests.workflow.region.shapes import eventually
 
+pytestmark = pytest.mark.sampled
+
 NAME = "guarded"
 LONGEST_S = 150.0
 PATIENT = {**WRITE_STOP, "lead_s": 12}

@@ -24,6 +24,8 @@ from tests.workflow.transfer.vaulted import (
     wiped,
 )
 
+pytestmark = pytest.mark.sampled
+
 LANE = "export-lock"
 SLICED = {"namespaces": ["test"], "slices": 2}
 """On a slow host the first slice is there at once, and the second one much later."""
