@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from sandbox.light.launch import LightCluster
 from sandbox.region import ApiCall
 from tests.crash.field import GUARDIAN, Execution, Field
