@@ -15,7 +15,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.config import Config
+from infra.config import Config, Schedule
 from infra.names import FAILURES_TOPIC, PARAMETERS, PREFIX
 from infra.schedules import Schedules
 
@@ -51,38 +51,30 @@ class TriggerStack(cdk.Stack):
                 string_value=json.dumps(cluster.parameter(name), separators=(",", ":")),
             )
         schedules = Schedules(self)
-        self._back_up(config, machines["backup"], schedules)
-        self._export(config, machines["export"], schedules)
+        backups = {name: cluster.schedule for name, cluster in config.clusters.items()}
+        exports = {name: cluster.export.schedule for name, cluster in config.clusters.items()}
+        self._start_on(backups, "backup", machines["backup"], schedules)
+        self._start_on(exports, "export", machines["export"], schedules)
         self._guard(machines, schedules)
         self._keep_watch(config, machines, schedules)
         self._follow_alarms(machines["replace-node"])
         self._report_failures(config, key, machines.values())
 
-    def _back_up(self, config: Config, backup: sfn.StateMachine, schedules: Schedules) -> None:
-        for name, cluster in config.clusters.items():
-            if wanted := cluster.schedule:
+    @staticmethod
+    def _start_on(
+        wanted: Mapping[str, Schedule | None], journey: str, machine: sfn.StateMachine, schedules: Schedules
+    ) -> None:
+        """Start a journey for each cluster that names a schedule for it."""
+        for name, schedule in wanted.items():
+            if schedule is not None:
                 schedules.start(
-                    backup,
-                    f"backup-{name}",
+                    machine,
+                    f"{journey}-{name}",
                     expression=scheduler.ScheduleExpression.expression(
-                        wanted.expression, cdk.TimeZone.of(wanted.time_zone)
+                        schedule.expression, cdk.TimeZone.of(schedule.time_zone)
                     ),
                     request={"cluster": name, "scheduled_time": scheduler.ContextAttribute.scheduled_time},
-                    description=f"Aerokeep: backup of cluster {name}",
-                    oldest=OLDEST_START,
-                )
-
-    def _export(self, config: Config, export: sfn.StateMachine, schedules: Schedules) -> None:
-        for name, cluster in config.clusters.items():
-            if wanted := cluster.export.schedule:
-                schedules.start(
-                    export,
-                    f"export-{name}",
-                    expression=scheduler.ScheduleExpression.expression(
-                        wanted.expression, cdk.TimeZone.of(wanted.time_zone)
-                    ),
-                    request={"cluster": name, "scheduled_time": scheduler.ContextAttribute.scheduled_time},
-                    description=f"Aerokeep: export of cluster {name}",
+                    description=f"Aerokeep: {journey} of cluster {name}",
                     oldest=OLDEST_START,
                 )
 

@@ -117,7 +117,7 @@ class JourneyBar:
         self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("starting", total=len(self._states))
         self._begun: datetime | None = None
-        self._last = ""
+        self._last = self._told = ""
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -159,10 +159,13 @@ class JourneyBar:
         )
         done = round(percent / 5)
         bar = f"[{'#' * done}{'.' * (20 - done)}]"
-        self._console.print(
+        line = (
             f"             {escape(bar)} {percent:3.0f} %  part {told['parts_done']} of {told['parts']}  "
             f"{rate:,.0f} records/s{remaining}"
         )
+        if line != self._told:
+            self._told = line
+            self._console.print(line)
 
     def _line(self, text: str, at: datetime) -> None:
         since_s = (at - (self._begun or at)).total_seconds()

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from aerokeep.model.consistency import Consistency
 from aerokeep.model.errors import RejectedError
-from aerokeep.model.run import point_id
-from aerokeep.steps.backup.acquire_lock import new_run, parse_request
+from aerokeep.model.run import BackupRequest, point_id
+from aerokeep.steps.backup.acquire_lock import new_run
+from aerokeep.steps.shared.starting_out import parse_request
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,39}", fullmatch=True)
 
 
 def test_a_request_needs_no_more_than_the_cluster() -> None:
-    request = parse_request({"cluster": "demo"})
+    request = parse_request(BackupRequest, {"cluster": "demo"})
     assert (request.cluster, request.scheduled_time, request.consistency, request.shortfall) == (
         "demo",
         None,
@@ -30,7 +31,7 @@ def test_a_request_needs_no_more_than_the_cluster() -> None:
 
 def test_every_field_is_taken_as_the_scheduler_and_people_write_it() -> None:
     told = {"cluster": "demo", "scheduled_time": "2026-11-23T13:00:00+01:00", "consistency": "node"}
-    request = parse_request(told)
+    request = parse_request(BackupRequest, told)
     assert (request.scheduled_time, request.consistency) == (NOON, Consistency.NODE)
 
 
@@ -53,7 +54,7 @@ def test_every_field_is_taken_as_the_scheduler_and_people_write_it() -> None:
 )
 def test_a_wrong_request_is_refused_by_field_and_the_known_ones_are_told(raw: dict[str, Any], words: str) -> None:
     with pytest.raises(RejectedError) as refused:
-        parse_request(raw)
+        parse_request(BackupRequest, raw)
     assert refused.value.code == "bad_input"
     assert words in str(refused.value)
     assert "(known fields: cluster, scheduled_time, consistency, shortfall)" in str(refused.value)
@@ -61,15 +62,17 @@ def test_a_wrong_request_is_refused_by_field_and_the_known_ones_are_told(raw: di
 
 def test_two_mistakes_are_told_at_once() -> None:
     with pytest.raises(RejectedError, match=r"field cluster: .*; field colour: "):
-        parse_request({"cluster": "", "colour": "red"})
+        parse_request(BackupRequest, {"cluster": "", "colour": "red"})
 
 
 def test_a_run_is_named_by_its_scheduled_time_and_else_by_the_executions_start() -> None:
     start = NOON + timedelta(seconds=75)
     planned = new_run(
-        parse_request({"cluster": "demo", "scheduled_time": NOON.isoformat()}), execution=EXECUTION, started_at=start
+        parse_request(BackupRequest, {"cluster": "demo", "scheduled_time": NOON.isoformat()}),
+        execution=EXECUTION,
+        started_at=start,
     )
-    by_hand = new_run(parse_request({"cluster": "demo"}), execution=EXECUTION, started_at=start)
+    by_hand = new_run(parse_request(BackupRequest, {"cluster": "demo"}), execution=EXECUTION, started_at=start)
     assert (planned.run_id, by_hand.run_id) == ("demo-20261123T120000Z", "demo-20261123T120115Z")
     assert planned.point_id == planned.run_id
     assert planned.started_at == by_hand.started_at == start
@@ -82,7 +85,9 @@ def test_one_instant_has_one_id_in_whatever_zone_it_is_written(
     instant = local.replace(tzinfo=zone)
     ids = {
         new_run(
-            parse_request({"cluster": cluster, "scheduled_time": same.isoformat()}), execution="e", started_at=NOON
+            parse_request(BackupRequest, {"cluster": cluster, "scheduled_time": same.isoformat()}),
+            execution="e",
+            started_at=NOON,
         ).run_id
         for same in (instant, instant.astimezone(other))
     }

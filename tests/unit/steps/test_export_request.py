@@ -7,7 +7,8 @@ import pytest
 from aerokeep.aws.catalog import LANES, lane_of
 from aerokeep.model.errors import RejectedError
 from aerokeep.model.export import ExportRequest
-from aerokeep.steps.export.acquire_lock import new_run, parse_request
+from aerokeep.steps.export.acquire_lock import new_run
+from aerokeep.steps.shared.starting_out import parse_request
 
 from tests.builders import NOON
 
@@ -15,7 +16,7 @@ EXECUTION = "arn:aws:states:eu-central-1:111122223333:execution:export:one"
 
 
 def test_the_cluster_is_enough() -> None:
-    assert parse_request({"cluster": "demo"}) == ExportRequest(cluster="demo")
+    assert parse_request(ExportRequest, {"cluster": "demo"}) == ExportRequest(cluster="demo")
 
 
 @pytest.mark.parametrize(
@@ -52,29 +53,30 @@ def test_bad_input_is_named_by_its_field_with_those_that_are_known(change: dict[
     with pytest.raises(
         RejectedError, match=rf"bad_input: field {field}: .*known fields: cluster, scheduled_time, names"
     ):
-        parse_request({"cluster": "demo", **change})
+        parse_request(ExportRequest, {"cluster": "demo", **change})
 
 
 def test_bad_input_in_two_fields_is_told_at_once() -> None:
     with pytest.raises(RejectedError, match=r"field slices: .*; field colour: "):
-        parse_request({"cluster": "demo", "slices": 0, "colour": "red"})
+        parse_request(ExportRequest, {"cluster": "demo", "slices": 0, "colour": "red"})
 
 
 def test_bad_input_of_two_times_in_the_wrong_order_is_told() -> None:
     with pytest.raises(RejectedError, match="modified_after must lie before modified_before"):
         parse_request(
+            ExportRequest,
             {
                 "cluster": "demo",
                 "modified_after": "2026-11-23T12:00:00Z",
                 "modified_before": "2026-11-23T12:00:00+01:00",
-            }
+            },
         )
 
 
 def test_a_run_is_named_by_its_scheduled_time_and_else_by_the_executions_start() -> None:
     start = NOON + timedelta(seconds=75)
-    planned = parse_request({"cluster": "demo", "scheduled_time": "2026-11-23T13:00:00+01:00"})
-    by_hand = parse_request({"cluster": "demo"})
+    planned = parse_request(ExportRequest, {"cluster": "demo", "scheduled_time": "2026-11-23T13:00:00+01:00"})
+    by_hand = parse_request(ExportRequest, {"cluster": "demo"})
     runs = [new_run(asked, execution=EXECUTION, started_at=start) for asked in (planned, by_hand)]
     assert [run.run_id for run in runs] == ["demo-export-20261123T120000Z", "demo-export-20261123T120115Z"]
     assert {run.started_at for run in runs} == {start}

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from aerokeep.model.errors import RejectedError
+from aerokeep.model.import_ import ImportRequest
 from aerokeep.model.transfer_order import WriteRule
-from aerokeep.steps.import_.acquire_lock import parse_request
+from aerokeep.steps.shared.starting_out import parse_request
 
 from tests.transfer_builders import EXPORT
 
@@ -13,14 +14,14 @@ GOOD = {"cluster": "demo", "export": EXPORT}
 
 
 def test_cluster_and_export_are_enough_and_nothing_that_is_there_is_written_over() -> None:
-    request = parse_request(GOOD)
+    request = parse_request(ImportRequest, GOOD)
     assert (request.write, request.existing, request.dry_run, request.force_tool_version) == (
         WriteRule.GENERATION,
         "refuse",
         False,
         False,
     )
-    assert (request.source, parse_request({**GOOD, "source_cluster": "live"}).source) == ("demo", "live")
+    assert (request.source, parse_request(ImportRequest, {**GOOD, "source_cluster": "live"}).source) == ("demo", "live")
 
 
 @pytest.mark.parametrize(
@@ -50,4 +51,4 @@ def test_bad_input_is_named_by_its_field_with_those_that_are_known(change: dict[
     with pytest.raises(
         RejectedError, match=rf"bad_input: field {field}: .*known fields: cluster, export, source_cluste"
     ):
-        parse_request({**GOOD, **change})
+        parse_request(ImportRequest, {**GOOD, **change})

@@ -6,7 +6,7 @@ import pytest
 from aerokeep.model.errors import RejectedError
 from aerokeep.model.restore import RestoreRequest
 from aerokeep.model.run import run_id
-from aerokeep.steps.restore.acquire_lock import parse_request
+from aerokeep.steps.shared.starting_out import parse_request
 
 from tests.builders import NOON, POINT
 
@@ -14,7 +14,7 @@ GOOD = {"cluster": "demo", "point": POINT}
 
 
 def test_cluster_and_point_are_enough() -> None:
-    assert parse_request(GOOD) == RestoreRequest(cluster="demo", point=POINT)
+    assert parse_request(RestoreRequest, GOOD) == RestoreRequest(cluster="demo", point=POINT)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_cluster_and_point_are_enough() -> None:
 )
 def test_a_wrong_field_is_named_with_those_that_are_known(change: dict[str, Any], field: str) -> None:
     with pytest.raises(RejectedError, match=rf"bad_input: field {field}: .*known fields: cluster, point, dry_run"):
-        parse_request({**GOOD, **change})
+        parse_request(RestoreRequest, {**GOOD, **change})
 
 
 def test_a_run_is_named_after_its_journey_and_start() -> None:

@@ -1,27 +1,16 @@
 """State ``AcquireLock``: check the input, name the recovery point, and take the cluster's lock."""
 
 from datetime import datetime
-from typing import Any
-
-from pydantic import ValidationError
 
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.ssm import Configurations
 from aerokeep.aws.vault import Runs
 from aerokeep.model.cluster import ClusterConfig
-from aerokeep.model.errors import ConflictError, RejectedError
+from aerokeep.model.errors import ConflictError
 from aerokeep.model.run import BackupRequest, RunRef, point_id
-from aerokeep.model.wire import Instant, Wire
-from aerokeep.steps.step import describe, step
-
-
-class Input(Wire):
-    """What Step Functions knows at the start."""
-
-    request: dict[str, Any]
-    """The execution input, still unchecked."""
-    execution: str
-    started_at: Instant
+from aerokeep.model.wire import Wire
+from aerokeep.steps.shared.starting_out import Start, parse_request
+from aerokeep.steps.step import step
 
 
 class Output(Wire):
@@ -39,7 +28,7 @@ class Order(Wire):
     config: ClusterConfig
 
 
-def run(request: Input, *, configurations: Configurations, catalog: Catalog, runs: Runs) -> Output:
+def run(request: Start, *, configurations: Configurations, catalog: Catalog, runs: Runs) -> Output:
     """Take the lock after everything that can be refused was refused.
 
     Raises:
@@ -47,7 +36,7 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
         ConflictError: another execution holds the cluster.
 
     """
-    order = parse_request(request.request)
+    order = parse_request(BackupRequest, request.request)
     config = configurations.of_cluster(order.cluster)
     wanted = new_run(order, execution=request.execution, started_at=request.started_at)
     if _begun_by_another(wanted, catalog):
@@ -64,15 +53,6 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
         return Output(run=wanted, duplicate=True)
     runs.write(held, "order", Order(request=order, config=config))
     return Output(run=held, duplicate=False)
-
-
-def parse_request(raw: dict[str, Any]) -> BackupRequest:
-    """The execution input, or a refusal that names each wrong field."""
-    try:
-        return BackupRequest.model_validate(raw)
-    except ValidationError as error:
-        known = ", ".join(BackupRequest.model_fields)
-        raise RejectedError(f"bad_input: {describe(error)} (known fields: {known})") from error
 
 
 def new_run(order: BackupRequest, *, execution: str, started_at: datetime) -> RunRef:

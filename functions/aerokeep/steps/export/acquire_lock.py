@@ -1,29 +1,18 @@
 """State ``AcquireLock``: check the input, name the export, and take the lock that exports of a cluster share."""
 
 from datetime import datetime
-from typing import Any
-
-from pydantic import ValidationError
 
 from aerokeep.aws.catalog import Catalog, lane_of
 from aerokeep.aws.ssm import Configurations
 from aerokeep.aws.vault import Runs
-from aerokeep.model.errors import ConflictError, RejectedError
+from aerokeep.model.errors import ConflictError
 from aerokeep.model.export import ExportOrder, ExportRequest
 from aerokeep.model.run import RunRef, run_id
-from aerokeep.model.wire import Instant, Wire
+from aerokeep.model.wire import Wire
 from aerokeep.rules.export_plan import require_sound
+from aerokeep.steps.shared.starting_out import Start, parse_request
 from aerokeep.steps.shared.yielding import CHANGING, require_quiet
-from aerokeep.steps.step import describe, step
-
-
-class Input(Wire):
-    """What Step Functions knows at the start."""
-
-    request: dict[str, Any]
-    """The execution input, still unchecked."""
-    execution: str
-    started_at: Instant
+from aerokeep.steps.step import step
 
 
 class Output(Wire):
@@ -35,7 +24,7 @@ class Output(Wire):
     exact: bool
 
 
-def run(request: Input, *, configurations: Configurations, catalog: Catalog, runs: Runs) -> Output:
+def run(request: Start, *, configurations: Configurations, catalog: Catalog, runs: Runs) -> Output:
     """Take the lock after everything that can be refused was refused.
 
     Raises:
@@ -43,7 +32,7 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
         ConflictError: another export is under way, or the cluster is being put together.
 
     """
-    asked = parse_request(request.request)
+    asked = parse_request(ExportRequest, request.request)
     config = configurations.of_cluster(asked.cluster)
     policy = asked.policy(config.export)
     require_sound(asked, policy)
@@ -65,15 +54,6 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
         return duplicate
     runs.write(held, "order", ExportOrder(request=asked, config=config.model_copy(update={"export": policy})))
     return Output(run=held, duplicate=False, exact=asked.exact)
-
-
-def parse_request(raw: dict[str, Any]) -> ExportRequest:
-    """The execution input, or a refusal that names each wrong field."""
-    try:
-        return ExportRequest.model_validate(raw)
-    except ValidationError as error:
-        known = ", ".join(ExportRequest.model_fields)
-        raise RejectedError(f"bad_input: {describe(error)} (known fields: {known})") from error
 
 
 def new_run(asked: ExportRequest, *, execution: str, started_at: datetime) -> RunRef:

@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from aerokeep.aws.catalog import LANES, Catalog
 from aerokeep.aws.executions import Executions
 from aerokeep.aws.ssm import Configurations
 from aerokeep.model.cluster import ClusterName
-from aerokeep.model.errors import RejectedError
 from aerokeep.model.run import LockState, RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.rules.dead_runs import Condition, Verdict, judge_lock
-from aerokeep.steps.step import Clock, describe, logger, step
+from aerokeep.steps.shared.starting_out import parse_request
+from aerokeep.steps.step import Clock, logger, step
 
 
 class GuardianRequest(Wire):
@@ -59,7 +57,7 @@ def run(
         RejectedError: an unknown cluster, or an unknown or wrong field.
 
     """
-    wanted = parse_request(request.request)
+    wanted = parse_request(GuardianRequest, request.request)
     clusters = [configurations.of_cluster(wanted.cluster).name] if wanted.cluster else [*configurations.all()]
     lanes = [(cluster, lane) for cluster in clusters for lane in LANES]
     standing = [lock for cluster, lane in lanes if (lock := catalog.standing(cluster, lane=lane)) is not None]
@@ -77,15 +75,6 @@ def run(
         again=bool(waits),
         wait_s=min(waits, default=0),
     )
-
-
-def parse_request(raw: dict[str, Any]) -> GuardianRequest:
-    """The execution input, or a refusal that names each wrong field."""
-    try:
-        return GuardianRequest.model_validate(raw)
-    except ValidationError as error:
-        known = ", ".join(GuardianRequest.model_fields)
-        raise RejectedError(f"bad_input: {describe(error)} (known fields: {known})") from error
 
 
 def _judge(lock: LockState, executions: Executions, clock: Clock) -> Verdict:

@@ -1,9 +1,6 @@
 """State ``AcquireLock``: check the input, find the export, and take the cluster's lock."""
 
 from datetime import datetime
-from typing import Any
-
-from pydantic import ValidationError
 
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.exports import Exports
@@ -14,19 +11,11 @@ from aerokeep.model.errors import RejectedError
 from aerokeep.model.export import ExportManifest
 from aerokeep.model.import_ import ImportOrder, ImportRequest
 from aerokeep.model.run import RunRef, run_id
-from aerokeep.model.wire import Instant, Wire
-from aerokeep.steps.step import describe, step
+from aerokeep.model.wire import Wire
+from aerokeep.steps.shared.starting_out import Start, parse_request
+from aerokeep.steps.step import step
 
 _OF_POLICY = ("mode", "records_per_second", "bandwidth_mibps", "parallel")
-
-
-class Input(Wire):
-    """What Step Functions knows at the start."""
-
-    request: dict[str, Any]
-    """The execution input, still unchecked."""
-    execution: str
-    started_at: Instant
 
 
 class Output(Wire):
@@ -36,7 +25,7 @@ class Output(Wire):
     dry_run: bool
 
 
-def run(request: Input, *, configurations: Configurations, catalog: Catalog, runs: Runs, exports: Exports) -> Output:
+def run(request: Start, *, configurations: Configurations, catalog: Catalog, runs: Runs, exports: Exports) -> Output:
     """Take the lock after everything that can be refused was refused; a dry run takes none.
 
     Raises:
@@ -44,7 +33,7 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
         ConflictError: another execution holds the cluster, or it was halted with another request.
 
     """
-    asked = parse_request(request.request)
+    asked = parse_request(ImportRequest, request.request)
     config = configurations.of_cluster(asked.cluster)
     manifest = _export_of(asked, config, exports)
     wanted = _new_run(asked, execution=request.execution, started_at=request.started_at)
@@ -54,15 +43,6 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
         settled = config.model_copy(update={"export": policy})
         runs.write(held, "order", ImportOrder(request=asked, config=settled, manifest=manifest))
     return Output(run=held, dry_run=asked.dry_run)
-
-
-def parse_request(raw: dict[str, Any]) -> ImportRequest:
-    """The execution input, or a refusal that names each wrong field."""
-    try:
-        return ImportRequest.model_validate(raw)
-    except ValidationError as error:
-        known = ", ".join(ImportRequest.model_fields)
-        raise RejectedError(f"bad_input: {describe(error)} (known fields: {known})") from error
 
 
 def _export_of(asked: ImportRequest, config: ClusterConfig, exports: Exports) -> ExportManifest:

@@ -1,9 +1,6 @@
 """State ``AcquireLock``: check the input, find the node in the inventory, and take the cluster's lock."""
 
 from datetime import datetime
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.ssm import Configurations
@@ -13,20 +10,10 @@ from aerokeep.model.errors import ConflictError, RejectedError
 from aerokeep.model.inventory import Inventory, NodeInventory
 from aerokeep.model.replacement import AlarmRequest, ReplaceOrder, ReplaceRequest
 from aerokeep.model.run import RunRef, run_id
-from aerokeep.model.wire import Instant, Wire
+from aerokeep.model.wire import Wire
 from aerokeep.rules.alarms import watched_by
-from aerokeep.steps.step import describe, logger, step
-
-T = TypeVar("T", bound=BaseModel)
-
-
-class Input(Wire):
-    """What Step Functions knows at the start."""
-
-    request: dict[str, Any]
-    """The execution input, still unchecked: a node, or an alarm."""
-    execution: str
-    started_at: Instant
+from aerokeep.steps.shared.starting_out import Start, parse_request
+from aerokeep.steps.step import logger, step
 
 
 class Output(Wire):
@@ -38,7 +25,7 @@ class Output(Wire):
 
 
 def run(
-    request: Input, *, configurations: Configurations, catalog: Catalog, runs: Runs, inventories: Inventories
+    request: Start, *, configurations: Configurations, catalog: Catalog, runs: Runs, inventories: Inventories
 ) -> Output:
     """Take the lock after everything that can be refused was refused; an alarm that is not followed is no failure.
 
@@ -48,12 +35,12 @@ def run(
 
     """
     if "alarm" not in request.request:
-        asked = parse(ReplaceRequest, request.request)
+        asked = parse_request(ReplaceRequest, request.request)
         node, inventory = _find(asked.cluster, asked.node, inventories)
         config = configurations.of_cluster(asked.cluster)
         order = _order(asked, None, config, node, inventory)
         return _take(order, request, catalog, runs)
-    told = parse(AlarmRequest, request.request)
+    told = parse_request(AlarmRequest, request.request)
     try:
         order = _of_alarm(told, configurations, inventories)
         _not_at_work(order, request, catalog)
@@ -65,15 +52,6 @@ def run(
 
 class _NotFollowedError(Exception):
     """Why nothing is done about an alarm."""
-
-
-def parse(kind: type[T], raw: dict[str, Any]) -> T:
-    """The execution input, or a refusal that names each wrong field."""
-    try:
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        known = ", ".join(kind.model_fields)
-        raise RejectedError(f"bad_input: {describe(error)} (known fields: {known})") from error
 
 
 def _find(cluster: str, name: str, inventories: Inventories) -> tuple[NodeInventory, Inventory]:
@@ -113,14 +91,14 @@ def _order(
     )
 
 
-def _not_at_work(order: ReplaceOrder, request: Input, catalog: Catalog) -> None:
+def _not_at_work(order: ReplaceOrder, request: Start, catalog: Catalog) -> None:
     """An alarm neither competes for a cluster nor goes on with what was halted: that takes a person."""
     standing = catalog.standing(order.request.cluster)
     if standing is not None and standing.run.execution != request.execution:
         raise _NotFollowedError(f"{standing.run.journey} {standing.run.run_id} has the cluster ({standing.state})")
 
 
-def _take(order: ReplaceOrder, request: Input, catalog: Catalog, runs: Runs) -> Output:
+def _take(order: ReplaceOrder, request: Start, catalog: Catalog, runs: Runs) -> Output:
     wanted = new_run(order.request.cluster, execution=request.execution, started_at=request.started_at)
     held = catalog.acquire(wanted, request=order.request.model_dump_json())
     kept = runs.find(held, "order", ReplaceOrder)

@@ -1,9 +1,7 @@
 """State ``AcquireLock``: check the input, take the cluster's lock, and find out where a halted run goes on."""
 
 from datetime import datetime
-from typing import Any, Literal
-
-from pydantic import ValidationError
+from typing import Literal
 
 from aerokeep.aws.catalog import Catalog
 from aerokeep.aws.ssm import Configurations
@@ -11,21 +9,13 @@ from aerokeep.aws.vault import Runs
 from aerokeep.model.errors import RejectedError
 from aerokeep.model.restore import RestoreRequest
 from aerokeep.model.run import RunRef, run_id
-from aerokeep.model.wire import Instant, Wire
+from aerokeep.model.wire import Wire
 from aerokeep.steps.shared.marks import marked
 from aerokeep.steps.shared.restoring import RestoreOrder
-from aerokeep.steps.step import describe, step
+from aerokeep.steps.shared.starting_out import Start, parse_request
+from aerokeep.steps.step import step
 
 GoOn = Literal["survey", "start", "open", "roll_back"]
-
-
-class Input(Wire):
-    """What Step Functions knows at the start."""
-
-    request: dict[str, Any]
-    """The execution input, still unchecked."""
-    execution: str
-    started_at: Instant
 
 
 class Output(Wire):
@@ -36,7 +26,7 @@ class Output(Wire):
     go_on: GoOn
 
 
-def run(request: Input, *, configurations: Configurations, catalog: Catalog, runs: Runs) -> Output:
+def run(request: Start, *, configurations: Configurations, catalog: Catalog, runs: Runs) -> Output:
     """Take the lock after everything that can be refused was refused; a dry run takes none.
 
     Raises:
@@ -44,7 +34,7 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
         ConflictError: another execution holds the cluster, or it was halted with another request.
 
     """
-    order = parse_request(request.request)
+    order = parse_request(RestoreRequest, request.request)
     if not order.point.startswith(f"{order.cluster}-"):
         raise RejectedError(f"bad_input: field 'point': {order.point} is no point of cluster {order.cluster}")
     config = configurations.of_cluster(order.cluster)
@@ -52,15 +42,6 @@ def run(request: Input, *, configurations: Configurations, catalog: Catalog, run
     held = wanted if order.dry_run else catalog.acquire(wanted, request=order.model_dump_json())
     runs.write(held, "order", RestoreOrder(request=order, config=config))
     return Output(run=held, dry_run=order.dry_run, go_on="survey" if order.dry_run else _where(runs, held))
-
-
-def parse_request(raw: dict[str, Any]) -> RestoreRequest:
-    """The execution input, or a refusal that names each wrong field."""
-    try:
-        return RestoreRequest.model_validate(raw)
-    except ValidationError as error:
-        known = ", ".join(RestoreRequest.model_fields)
-        raise RejectedError(f"bad_input: {describe(error)} (known fields: {known})") from error
 
 
 def _new_run(order: RestoreRequest, *, execution: str, started_at: datetime) -> RunRef:
