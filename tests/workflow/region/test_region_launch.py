@@ -146,6 +146,7 @@ def test_images_and_zones_must_exist(region: Region, node: Node) -> None:
 def test_volumes_and_tags_are_as_asked(region: Region, node: Node, plane: FolderPlane) -> None:
     source = a_volume(region)
     snapshot = ec2(region).create_snapshot(VolumeId=source)["SnapshotId"]
+    region.snapshots.hold(snapshot, 600)  # until this test lets it go, however slow the machine is
     ebs = {"SnapshotId": snapshot, "VolumeType": "gp3", "Iops": 5000, "Throughput": 200, "DeleteOnTermination": False}
     request = {
         "SubnetId": subnet_id(region, node),
