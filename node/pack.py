@@ -12,6 +12,7 @@ import io
 import json
 import sys
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Set
 
@@ -96,6 +97,7 @@ class _WithoutTypes(ast.NodeTransformer):
         return ast.Assign([node.target], self.visit(node.value), lineno=node.lineno) if node.value else None
 
 
+@lru_cache(maxsize=None)  # most modules are carried by several documents
 def slim(source: str) -> str:
     """Drop comments, docstrings and types, which the host never shows; what is left must still be Python 3.7."""
     tree = _WithoutTypes().visit(ast.parse(source))

@@ -98,6 +98,8 @@ class Field:
     def clear(self, cluster: LightCluster) -> None:
         """Take a cluster's instances and volumes away, so that the region stays small and quick."""
         ec2, wanted = self.region.client("ec2"), [{"Name": f"tag:{TAG}", "Values": [cluster.name]}]
+        # One that was terminated before is soon forgotten, and can't be terminated again then.
+        wanted.append({"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]})
         found = [i for r in ec2.describe_instances(Filters=wanted)["Reservations"] for i in r["Instances"]]
         self.region.client("ssm").delete_parameter(Name=f"/aerokeep/clusters/{cluster.name}")
         if found:

@@ -121,7 +121,7 @@ def survives(world: World, write_s: float, nodes: tuple[int, ...]) -> bool | Non
     return inside[0] if len(set(inside)) == 1 else None
 
 
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(worlds(), writes, st.integers(0, NODES - 1), st.integers(0, NODES - 1))
 def test_cluster_is_only_given_if_no_write_can_be_lost_or_come_from_after(
     world: World, write_s: float, master: int, replica: int
@@ -145,7 +145,7 @@ def test_cluster_is_only_given_if_no_write_can_be_lost_or_come_from_after(
         assert survives(world, write_s, (master, replica)) is (write_s < first_request)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(worlds())
 def test_node_is_only_given_if_every_filesystem_was_frozen_around_its_own_cut(world: World) -> None:
     label = judge_consistency(
