@@ -28,10 +28,12 @@ class Export:
         cluster = field.launch(name, write_stop=WRITE_STOP)
         return Prepared(cluster, {"cluster": name, "exact": row.state in UNDER_GUARD})
 
-    def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:  # noqa: ARG002  # the protocol's
-        """It serves on as before."""
-        first = f"{prepared.cluster.name}/first"
-        return fate_of(prepared.cluster, old=first, new=first), whole(prepared.cluster)
+    def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:
+        """It serves on as before, and what was given up has left nothing, also before the next export clears up."""
+        name = prepared.cluster.name
+        first = f"{name}/first"
+        half = [breach for found in exports_of(field, name).items() for breach in _half(field, name, *found)]
+        return fate_of(prepared.cluster, old=first, new=first), whole(prepared.cluster) and not half
 
     def once_more(self, field: Field, prepared: Prepared, again: Execution) -> None:
         """The second run is the last."""
