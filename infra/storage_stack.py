@@ -66,8 +66,11 @@ class StorageStack(cdk.Stack):
             own = self.vault.arn_for_objects(f"clusters/{name}/exports/*")
             others = [self.vault.arn_for_objects(f"clusters/{other}/exports/*") for other in cluster.export.import_from]
             write = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
-            self._allow_hosts(self.vault, roles, actions=write, resources=[own])
-            self._allow_hosts(self.vault, roles, actions=["s3:GetObject"], resources=[own, *others])
+            self._say_of_hosts(self.vault, roles, actions=write, resources=[own])
+            self._say_of_hosts(self.vault, roles, actions=["s3:GetObject"], resources=[own, *others])
+            # What a host may not write is the commit mark: only CommitExport says that an export exists.
+            marks = [self.vault.arn_for_objects(f"clusters/{name}/exports/*/manifest.json")]
+            self._say_of_hosts(self.vault, roles, actions=["s3:PutObject"], resources=marks, effect=iam.Effect.DENY)
             self.key.add_to_resource_policy(
                 iam.PolicyStatement(
                     principals=roles,
@@ -79,10 +82,17 @@ class StorageStack(cdk.Stack):
             )
 
     @staticmethod
-    def _allow_hosts(
-        vault: s3.Bucket, roles: list[iam.ArnPrincipal], *, actions: list[str], resources: list[str]
+    def _say_of_hosts(
+        vault: s3.Bucket,
+        roles: list[iam.ArnPrincipal],
+        *,
+        actions: list[str],
+        resources: list[str],
+        effect: iam.Effect = iam.Effect.ALLOW,
     ) -> None:
-        vault.add_to_resource_policy(iam.PolicyStatement(principals=roles, actions=actions, resources=resources))
+        vault.add_to_resource_policy(
+            iam.PolicyStatement(effect=effect, principals=roles, actions=actions, resources=resources)
+        )
 
     def _vault(self) -> s3.Bucket:
         access_logs = s3.Bucket(

@@ -61,7 +61,7 @@ def an_order(kind: Kind = Kind.EXPORT, **changes: Any) -> TransferOrder:  # noqa
         "kind": kind,
         "run": EXPORT,
         "token": TOKEN,
-        "server": Server(address="10.77.0.11"),
+        "server": Server(address="10.77.0.11", port=3000),
         "bucket": "vault",
         "region": "eu-central-1",
         "prefix": f"clusters/demo/exports/{EXPORT}",
@@ -98,7 +98,7 @@ def a_runner(number: int = 1, **changes: Any) -> Runner:  # noqa: ANN401 - any f
     """Node ``A<number>`` on ``i-<number>`` with the tools."""
     fields: dict[str, Any] = {
         "instance_id": f"i-{number}",
-        "private_ip": f"10.77.0.1{number}",
+        "server": Server(address=f"10.77.0.1{number}", port=3000),
         "node_id": f"A{number}",
         "tools": {"asbackup": VERSION, "asrestore": VERSION},
         "validates": True,
@@ -120,7 +120,7 @@ def a_candidate(number: int = 1, *, rack_id: int | None = None, **facts: Any) ->
     }
     return Candidate(
         instance_id=f"i-{number}",
-        private_ip=f"10.77.0.1{number}",
+        server=Server(address=f"10.77.0.1{number}", port=3000),
         node_id=f"A{number}",
         rack_id=rack_id,
         facts=Facts(**{**fields, **facts}),
@@ -131,7 +131,7 @@ def a_found(*namespaces: str, runners: Sequence[Runner] = (), **changes: Any) ->
     """A cluster whose namespaces (``test``, if none are named) hold 1,000 records each."""
     fields: dict[str, Any] = {
         "runners": tuple(runners) or (a_runner(),),
-        "server": Server(address="10.77.0.11"),
+        "server": Server(address="10.77.0.11", port=3000),
         "instances": {"A1": "i-1"},
         "namespaces": tuple(Live(namespace=name, master_objects=1000, indexes=()) for name in namespaces or ("test",)),
         "udfs": (),
@@ -253,7 +253,7 @@ def targets(*found: Target, runners: Sequence[Runner] = (), problems: Sequence[s
     """A cluster of three nodes."""
     return TargetsFound(
         runners=tuple(runners) or (a_runner(),),
-        server=Server(address="10.77.0.11"),
+        server=Server(address="10.77.0.11", port=3000),
         nodes=3,
         targets=found or (a_target(),),
         problems=tuple(problems),

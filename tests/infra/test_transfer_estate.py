@@ -63,12 +63,12 @@ def key_policy(synthesis: Synthesis) -> Statement:
     return policy
 
 
-def granted(synthesis: Synthesis, role: str) -> set[tuple[str, str]]:
-    """What a role may do in the vault: action, and the place below the bucket."""
+def granted(synthesis: Synthesis, role: str, *, effect: str = "Allow") -> set[tuple[str, str]]:
+    """What a role may (or may not) do in the vault: action, and the place below the bucket."""
     return {
         (action, resource.partition(".Arn>")[2])
         for statement in of_hosts(bucket_policy(synthesis))
-        if role in principals(statement)
+        if role in principals(statement) and statement["Effect"] == effect
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }
@@ -83,11 +83,16 @@ def test_hosts_write_into_exports_of_their_own_cluster_and_read_those_and_what_t
     assert granted(estate, COPY) == {(action, copy) for action in (*WRITES, "s3:GetObject")} | {("s3:GetObject", own)}
 
 
+def test_no_host_may_say_that_an_export_exists(estate: Synthesis) -> None:
+    for role, cluster in ((LIVE, "live"), (COPY, "copy")):
+        denied = {("s3:PutObject", f"/clusters/{cluster}/exports/*/manifest.json")}
+        assert granted(estate, role, effect="Deny") == denied
+
+
 def test_no_host_may_delete_or_list_anything_in_the_vault(estate: Synthesis) -> None:
     statements = of_hosts(bucket_policy(estate))
-    assert len(statements) == 4
+    assert len(statements) == 6
     assert {action for s in statements for action in as_list(s["Action"])} == WRITES | {"s3:GetObject"}
-    assert {statement["Effect"] for statement in statements} == {"Allow"}
     assert all(len(principals(statement)) == 1 for statement in statements)
 
 

@@ -24,7 +24,7 @@ def a_plan_of(**records: int) -> ImportPlan:
         records={name.replace("_", "-"): count for name, count in records.items()},
         runners=(a_runner(),),
         width=1,
-        server=Server(address="10.77.0.11"),
+        server=Server(address="10.77.0.11", port=3000),
         existing={"test": 0},
         notes=(),
     )

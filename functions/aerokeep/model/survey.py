@@ -118,6 +118,10 @@ class Asd(HostWire):
     peers: tuple[str, ...] = ()
     migrations_remaining: int = 0
     security_enabled: bool = False
+    address: str = "127.0.0.1"
+    """Where it answers on its host: loopback, if it listens on every address."""
+    port: int = 3000
+    """For clients without TLS."""
     unit: Unit | None = None
     """None on a host without systemd, or whose systemd does not know the server."""
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from aerokeep.model.transfer_order import Kind
+from aerokeep.model.transfer_order import Kind, Server
 from aerokeep.model.wire import HostWire, Instant, Wire
 
 
@@ -158,9 +158,10 @@ class Runner(Wire):
     """A host that runs jobs."""
 
     instance_id: str
-    private_ip: str
     node_id: str | None
     """None: an instance beside the cluster."""
+    server: Server | None
+    """Its own, which it asks first; None: an instance beside the cluster."""
     rack_id: int | None = None
     tools: dict[str, str]
     validates: bool

@@ -71,7 +71,7 @@ class Server(Wire):
     """The node that the tool asks first."""
 
     address: str
-    port: int = 3000
+    port: int
 
 
 class Listing(Wire):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from aerokeep.model.cluster import ExportPolicy, RunnerChoice
 from aerokeep.model.errors import RejectedError
 from aerokeep.model.transfer import Facts, Runner
-from aerokeep.model.transfer_order import Compression
+from aerokeep.model.transfer_order import Compression, Server
 from aerokeep.model.wire import Wire
 
 _PROGRAMS = {Compression.GZIP: "gzip", Compression.ZSTD: "zstd"}
@@ -15,8 +15,8 @@ class Candidate(Wire):
     """A host that answered."""
 
     instance_id: str
-    private_ip: str
     node_id: str | None
+    server: Server | None
     rack_id: int | None
     facts: Facts
 
@@ -74,8 +74,8 @@ def _runner(candidate: Candidate) -> Runner:
     facts = candidate.facts
     return Runner(
         instance_id=candidate.instance_id,
-        private_ip=candidate.private_ip,
         node_id=candidate.node_id,
+        server=candidate.server,
         rack_id=candidate.rack_id,
         tools={name: version for name, version in facts.tools.items() if version},
         validates=facts.validates,

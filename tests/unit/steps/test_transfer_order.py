@@ -146,7 +146,7 @@ def test_whatever_policy_and_request_say_of_an_import_the_host_takes(
     metadata: bool,  # noqa: FBT001 - drawn
 ) -> None:
     request = ImportRequest(cluster="demo", export=EXPORT, write=write, extra_ttl_s=ttl_s)
-    base = base_order(RUN, Kind.IMPORT, policy, exports(), server=Server(address="10.77.0.11"))
+    base = base_order(RUN, Kind.IMPORT, policy, exports(), server=Server(address="10.77.0.11", port=3000))
     part = a_part_order(target="fresh", listing=a_listing(), skip=skip, metadata=metadata)
     key = None if policy.encryption is None else KeyOrder(**policy.encryption.model_dump(), check=KEY_CHECK)
     changes = {"write": request.write, "extra_ttl_s": request.extra_ttl_s, "encryption": key}
@@ -219,7 +219,7 @@ def test_times_are_told_in_utc_as_the_tool_takes_them_and_the_first_one_with_an_
 
 
 def test_every_object_of_a_job_is_told_to_lie_below_its_export() -> None:
-    order = base_order(RUN, Kind.EXPORT, a_policy(), exports(), server=Server(address="10.77.0.11"))
+    order = base_order(RUN, Kind.EXPORT, a_policy(), exports(), server=Server(address="10.77.0.11", port=3000))
     assert (order.bucket, order.region, order.prefix) == ("vault", "eu-central-1", f"clusters/demo/exports/{EXPORT}")
 
 

@@ -20,6 +20,8 @@ from aerokeep.steps.shared.asking import Asked, heard
 from aerokeep.steps.step import Clock
 
 NO_RUN = "none"
+EVERYWHERE = "127.0.0.1"
+"""How a host tells that its server listens on every address of it."""
 
 
 class Around(Wire):
@@ -47,8 +49,18 @@ class Answers(Wire):
     @property
     def server(self) -> Server:
         """A node that answers, which a runner beside the cluster asks first."""
-        address = {node.instance_id: node.private_ip for node in self.around.nodes}
-        return Server(address=address[min(self.healths)])
+        return self.servers[min(self.healths)]
+
+    @property
+    def servers(self) -> dict[str, Server]:
+        """Where each node's server is reached from other hosts, too."""
+        found = {}
+        for node in self.around.nodes:
+            if (health := self.healths.get(node.instance_id)) is not None:
+                own = health.asd.address
+                address = node.private_ip if own == EVERYWHERE else own
+                found[node.instance_id] = Server(address=address, port=health.asd.port)
+        return found
 
 
 def look_around(
@@ -126,12 +138,12 @@ def runners_of(answers: Answers, policy: ExportPolicy, *, tool: str) -> tuple[Ru
         RejectedError: nobody.
 
     """
-    address = {one.instance_id: one.private_ip for one in (*answers.around.nodes, *answers.around.others)}
+    servers = answers.servers
     candidates = [
         Candidate(
             instance_id=instance_id,
-            private_ip=address[instance_id],
             node_id=health.node_id if (health := answers.healths.get(instance_id)) else None,
+            server=servers.get(instance_id),
             rack_id=_rack_of(answers.surveys.get(instance_id)),
             facts=status.facts,
         )

@@ -195,8 +195,8 @@ def _of_runner(wanted: Wanted, instance_id: str) -> dict[str, object]:
     """A node asks itself first; one of a rack prefers its rack where several racks are read."""
     runner = next(runner for runner in wanted.runners if runner.instance_id == instance_id)
     changes: dict[str, object] = {}
-    if runner.node_id is not None:
-        changes["server"] = wanted.order.server.model_copy(update={"address": runner.private_ip})
+    if runner.server is not None:
+        changes["server"] = runner.server
     if wanted.width > 1 and runner.rack_id is not None:
         changes["prefer_rack"] = runner.rack_id
     return changes
