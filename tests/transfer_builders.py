@@ -101,7 +101,6 @@ def a_runner(number: int = 1, **changes: Any) -> Runner:  # noqa: ANN401 - any f
         "server": Server(address=f"10.77.0.1{number}", port=3000),
         "node_id": f"A{number}",
         "tools": {"asbackup": VERSION, "asrestore": VERSION},
-        "validates": True,
         "load": 0.1,
         "free_mib": 10_000,
     }

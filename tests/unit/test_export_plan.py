@@ -199,7 +199,7 @@ def test_what_an_export_does_not_hold_is_noted(request_: dict[str, Any], words: 
             {},
             "field 'compression': encrypted bytes do not compress.*name zstd or none",
         ),
-        ({**DIRECTORY_MODE, "slices": 2}, {}, "field 'slices': in directory mode .*: name 1"),
+        (DIRECTORY_MODE, {"slices": 2}, "field 'slices': in directory mode .*: leave it out"),
         (DIRECTORY_MODE, {"exact": True}, "field 'exact': under the guard .*: use mode stream"),
         (
             {"runner": RunnerChoice.TAGGED, "runner_tag": Tag(key="a", value="b")},
@@ -226,6 +226,7 @@ def test_bad_input_that_contradicts_itself_is_refused_before_anything_is_asked(
         (ENCRYPTED, {}),
         ({**ENCRYPTED, "compression": Compression.NONE}, {}),
         (DIRECTORY_MODE, {}),
+        ({**DIRECTORY_MODE, "slices": 4}, {}),
         ({"slices": 8}, {"exact": True}),
         ({"runner": RunnerChoice.EACH_RACK}, {"exact": True}),
     ],

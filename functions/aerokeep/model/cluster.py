@@ -108,7 +108,7 @@ class ExportPolicy(Wire):
     directory: Directory = DIRECTORY
     """On the runner; directory mode alone needs space there."""
     slices: int = Field(default=1, ge=1, le=32)
-    """Files per namespace in stream mode; each is tried again by itself."""
+    """Files per namespace in stream mode (directory mode cuts by size); each is tried again by itself."""
     at_once: int = Field(default=1, ge=1, le=16)
     """Slices that one runner exports side by side."""
     parallel: int = Field(default=4, ge=1, le=64)

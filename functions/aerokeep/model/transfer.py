@@ -130,8 +130,6 @@ class Facts(HostWire):
     """What a host has for a job."""
 
     tools: dict[str, str | None] = Field(default_factory=dict)
-    validates: bool = Field(default=False, alias="validate")
-    """Whether asrestore can check a file without a server."""
     programs: dict[str, bool] = Field(default_factory=dict)
     load: float = 0
     cpus: int = 1
@@ -164,7 +162,6 @@ class Runner(Wire):
     """Its own, which it asks first; None: an instance beside the cluster."""
     rack_id: int | None = None
     tools: dict[str, str]
-    validates: bool
     load: float
     free_mib: int
 

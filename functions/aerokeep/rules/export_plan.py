@@ -48,9 +48,9 @@ def require_sound(request: ExportRequest, policy: ExportPolicy) -> None:
             "bad_input: field 'compression': encrypted bytes do not compress, and asbackup itself knows zstd alone: "
             "name zstd or none with encryption"
         )
-    if policy.mode is Mode.DIRECTORY and policy.slices > 1:
+    if policy.mode is Mode.DIRECTORY and (request.slices or 1) > 1:
         raise RejectedError(
-            "bad_input: field 'slices': in directory mode asbackup cuts the files itself (file_mib): name 1"
+            "bad_input: field 'slices': in directory mode asbackup cuts the files itself (file_mib): leave it out"
         )
     if request.exact and policy.mode is Mode.DIRECTORY:
         raise RejectedError("bad_input: field 'exact': under the guard there is no time for files: use mode stream")

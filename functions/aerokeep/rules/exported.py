@@ -7,6 +7,9 @@ from aerokeep.model.export import ExportedNamespace, ExportedPart, Live
 from aerokeep.model.transfer import Summary, ToldListing, Transfer, Tried
 from aerokeep.model.transfer_order import Listing, PartOrder
 
+MOST_TOLD = 3
+"""So many wrong files fit into a message."""
+
 
 def exported_parts(transfer: Transfer) -> dict[str, tuple[Summary, ToldListing, Tried]]:
     """What the jobs say of each part.
@@ -35,7 +38,8 @@ def require_sizes(part: str, listed: Mapping[str, int], stored: Mapping[str, int
         f"{key}: {stored.get(key)} instead of {size} bytes" for key, size in listed.items() if stored.get(key) != size
     ]
     if wrong:
-        raise CorruptError(f"files_differ: {part}: {'; '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}")  # noqa: PLR2004  # as many as fit a line
+        more = " …" if len(wrong) > MOST_TOLD else ""
+        raise CorruptError(f"files_differ: {part}: {'; '.join(wrong[:MOST_TOLD])}{more}")
 
 
 def require_read_back(transfer: Transfer, verified: Transfer, *, of_sets: bool) -> None:

@@ -78,7 +78,6 @@ def _runner(candidate: Candidate) -> Runner:
         server=candidate.server,
         rack_id=candidate.rack_id,
         tools={name: version for name, version in facts.tools.items() if version},
-        validates=facts.validates,
         load=round(facts.load / max(facts.cpus, 1), 3),
         free_mib=facts.free_mib,
     )
