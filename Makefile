@@ -24,7 +24,7 @@ export JSII_RUNTIME_PACKAGE_CACHE := disabled
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
 endif
 
-.PHONY: help demo demo-restore demo-replace demo-export test unit check lint synth layer bench crash-matrix clean-sandbox lock system FORCE
+.PHONY: help demo demo-restore demo-replace demo-export test unit check lint synth layer bench contract crash-matrix clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ lint: synth
 
 bench: layer synth ## Measure ratios
 	$(PYTEST) tests/bench -q -s $(SELECT)
+
+contract: $(VENV)/.ready ## Hold the sandbox's region against what AWS documents (or AWS itself: tests/contract/account.py)
+	$(PYTEST) tests/contract -q $(if $(filter 1,$(J)),,-n $(J)) $(SELECT)
 
 crash-matrix: layer synth ## Stop and kill each journey, or JOURNEY=backup, at every state (SAMPLE=6 of each, SEED=1)
 	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +123,8 @@ class Command:
 class Commands:
     """All commands of a region, and the agents that run them."""
 
-    def __init__(self, plane: Plane, pace: Pace, *, tag: str) -> None:
-        self._plane, self._pace, self._tag = plane, pace, tag
+    def __init__(self, plane: Plane, pace: Pace, *, tag: str, ended: Callable[[Invocation], None]) -> None:
+        self._plane, self._pace, self._tag, self._ended = plane, pace, tag, ended
         self._lock = threading.Lock()
         self._agents: dict[str, Agent] = {}
         self._commands: dict[str, Command] = {}
@@ -227,6 +227,7 @@ class Commands:
         finally:
             if got:
                 agent.slots.release()
+            self._ended(invocation)
 
     def _run(self, invocation: Invocation, agent: Agent) -> bool:
         """Run it on the node; False if the node loses its power meanwhile, so that nobody hears how it ended."""

@@ -2,6 +2,7 @@
 
 import io
 import socket
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -14,10 +15,12 @@ from werkzeug.serving import make_server
 from sandbox.region import wire
 from sandbox.region.faults import ApiCall, ApiError, Faults, LostResponseError
 from sandbox.region.presigned import check_checksum, check_signed
+from sandbox.region.recorder import LOST, Recorder, outcome_of
 
 StartResponse = Callable[..., Any]
 POLL_S = 0.02
 FORM = "application/x-www-form-urlencoded"
+DROPPED = "500 Lost"
 
 
 class QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
@@ -46,10 +49,10 @@ CONDITIONAL = ("dynamodb", "s3")
 
 
 class Gate:
-    """WSGI application: S3's checks and the faults, around moto."""
+    """WSGI application: S3's checks, the faults and the recorder, around moto."""
 
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
+    def __init__(self, faults: Faults, recorder: Recorder) -> None:
+        self._faults, self._recorder = faults, recorder
         self._moto = Dispatcher()
         self._turns: Mapping[str, AbstractContextManager[Any]] = {service: Lock() for service in CONDITIONAL}
 
@@ -58,6 +61,24 @@ class Gate:
         body = _read(environ)
         call = wire.api_call(environ, body)
         _settle(environ, body, call)
+        if self._recorder.idle:
+            return self._guarded(call, environ, body, start_response)
+        began = time.time()
+        heads: list[tuple[Any, ...]] = []
+        chunks: list[bytes] = []
+        try:
+            chunks = list(self._guarded(call, environ, body, lambda *head: heads.append(head)))
+            start_response(*heads[0])
+            return chunks
+        finally:
+            status = int(str(heads[0][0]).split()[0]) if heads else 0
+            lost = not heads or heads[0][0] == DROPPED
+            outcome = LOST if lost else outcome_of(status, b"".join(chunks[:1]))
+            self._recorder.call(call, began=began, outcome=outcome)
+
+    def _guarded(
+        self, call: ApiCall, environ: wire.Environ, body: bytes, start_response: StartResponse
+    ) -> Iterable[bytes]:
         try:
             if call.service == "s3":
                 check_signed(environ, now=datetime.now(UTC))
@@ -109,15 +130,15 @@ def _drop(environ: wire.Environ, start_response: StartResponse) -> Iterable[byte
     if isinstance(connection, socket.socket):
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
-    start_response("500 Lost", [("Content-Length", "0"), ("Connection", "close")])
+    start_response(DROPPED, [("Content-Length", "0"), ("Connection", "close")])
     return []
 
 
 class Endpoint:
     """The server thread. `start` gives its URL; it listens on loopback only."""
 
-    def __init__(self, faults: Faults) -> None:
-        self._server = make_server("127.0.0.1", 0, Gate(faults), threaded=True, request_handler=QuietHandler)
+    def __init__(self, faults: Faults, recorder: Recorder) -> None:
+        self._server = make_server("127.0.0.1", 0, Gate(faults, recorder), threaded=True, request_handler=QuietHandler)
         self._thread = Thread(target=self._server.serve_forever, args=(POLL_S,), name="aerokeep-region", daemon=True)
 
     @property

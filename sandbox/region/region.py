@@ -4,6 +4,7 @@ import functools
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,10 +26,12 @@ from sandbox.region.faults import Faults
 from sandbox.region.follow import StateEvent, follow
 from sandbox.region.hooks.events import topic_messages
 from sandbox.region.hooks.stepfunctions import abort_executions
+from sandbox.region.invocations import Invocation
 from sandbox.region.lambdas.fleet import Fleet
 from sandbox.region.mirror import Mirror
 from sandbox.region.pace import Pace
 from sandbox.region.plane import Plane, RolePlane
+from sandbox.region.recorder import HostAct, Recorder
 from sandbox.region.schedules import Schedules
 from sandbox.region.snapshots import Ledger
 
@@ -68,8 +71,9 @@ class Region:
         self.faults = Faults()
         self.mirror = Mirror(plane, self.pace)
         self.snapshots = Ledger(plane, self.pace)
-        self.commands = Commands(plane, self.pace, tag=self.tag)
         self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
+        self.recorder = Recorder(self.fleet)
+        self.commands = Commands(plane, self.pace, tag=self.tag, ended=self._note)
         self.ec2 = Compute(self)
         self.ec2.instances.at_boot.append(self._give_role)
         self.bus = Bus(functools.partial(self.client, caller="events"))
@@ -94,7 +98,7 @@ class Region:
         logging.getLogger("moto").setLevel(logging.CRITICAL)  # a state that fails is no news to the region
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         default_user_config["iam"]["load_aws_managed_policies"] = True
-        self._endpoint = Endpoint(self.faults)
+        self._endpoint = Endpoint(self.faults, self.recorder)
         os.environ["MOTO_PORT"] = str(self._endpoint.port)
         self._endpoint.start()
         self.bus.start()
@@ -188,6 +192,20 @@ class Region:
             "AWS_ACCESS_KEY_ID": access_key(role),
             "AWS_SECRET_ACCESS_KEY": SECRET,
         }
+
+    def _note(self, invocation: Invocation) -> None:
+        began = invocation.started_at or invocation.requested_at
+        self.recorder.act(
+            HostAct(
+                at=began,
+                instance_id=invocation.instance_id,
+                document=invocation.document,
+                environment=dict(invocation.script.environment),
+                status=invocation.status,
+                exit_code=invocation.response_code,
+                seconds=(invocation.ended_at or time.time()) - began,
+            )
+        )
 
     def _give_role(self, instance_id: str) -> None:
         """Let a node that has been powered on call AWS in the role of its instance profile."""
