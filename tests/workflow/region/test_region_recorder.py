@@ -53,8 +53,10 @@ def test_a_lost_answer_is_recorded_as_lost(region: Region) -> None:
         raise LostResponseError
 
     sns, broken = region.client("sns", attempts=1), (EndpointConnectionError, HTTPClientError)
-    with region.recorder.recording() as record, region.faults.during(after=lose), pytest.raises(broken):
-        sns.create_topic(Name="t")
+    with region.recorder.recording() as record:
+        with region.faults.during(after=lose), pytest.raises(broken):
+            sns.create_topic(Name="t")
+        assert eventually(lambda: bool(record.calls))  # the caller is told first
     assert [(call.action, call.outcome) for call in record.calls] == [("CreateTopic", LOST)]
     assert region.client("sns").list_topics()["Topics"]
 
