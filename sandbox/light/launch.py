@@ -41,6 +41,17 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Hardware:
+    """What the instances of clusters are made with, beyond the defaults."""
+
+    profile: str | None = None
+    """The name of an instance profile that exists."""
+    kms_key_id: str | None = None
+    """The key of all volumes; none are encrypted without one."""
+    key_name: str | None = None
+
+
+@dataclass(frozen=True)
 class LightCluster:
     """A cluster of light hosts; its instances may be replaced, its addresses and node-ids stay."""
 
@@ -71,8 +82,9 @@ class LightCluster:
 class LightClusters:
     """The network and the image that light clusters are launched with."""
 
-    def __init__(self, region: Region, plane: LightPlane) -> None:
+    def __init__(self, region: Region, plane: LightPlane, hardware: Hardware | None = None) -> None:
         self._region, self._plane = region, plane
+        self._hardware = hardware or Hardware()
         ec2 = region.client("ec2")
         vpc_id = ec2.create_vpc(CidrBlock=str(NETWORK))["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock=str(NETWORK), AvailabilityZone=f"{region.region}a")
@@ -99,8 +111,11 @@ class LightClusters:
 
     def _run_instance(self, name: str, private_ip: str, tag: tuple[str, str]) -> str:
         """As an operator who leaves all defaults: volumes and interface would go with the instance."""
-        disks = [{"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}}]
-        disks += [{"DeviceName": device, "Ebs": {"VolumeSize": 4, "VolumeType": "gp3"}} for device in DATA_DEVICES]
+        sealed = _sealed(self._hardware)
+        disks = [{"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True, **sealed}}]
+        disks += [
+            {"DeviceName": device, "Ebs": {"VolumeSize": 4, "VolumeType": "gp3", **sealed}} for device in DATA_DEVICES
+        ]
         tags = _tags({"Name": name, tag[0]: tag[1]})
         made = self._region.client("ec2").run_instances(
             ImageId=self._image_id,
@@ -111,6 +126,7 @@ class LightClusters:
             PrivateIpAddress=private_ip,
             BlockDeviceMappings=disks,
             TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
+            **_options(self._hardware),
         )
         return str(made["Instances"][0]["InstanceId"])
 
@@ -153,6 +169,20 @@ def _files(name: str, member: Member, host: Host, addresses: list[str]) -> Mappi
         FSTAB: f"{host.device_of(volumes[FILE_DEVICE])} {MOUNT_POINT} ext4 defaults 0 2\n".encode(),
         f"{WORK_DIRECTORY}/smd/sindex.smd": json.dumps(INDEX).encode(),
     }
+
+
+def _sealed(hardware: Hardware) -> dict[str, Any]:
+    return {"Encrypted": True, "KmsKeyId": hardware.kms_key_id} if hardware.kms_key_id else {}
+
+
+def _options(hardware: Hardware) -> dict[str, Any]:
+    """What RunInstances is asked beyond the defaults."""
+    options: dict[str, Any] = {}
+    if hardware.profile:
+        options["IamInstanceProfile"] = {"Name": hardware.profile}
+    if hardware.key_name:
+        options["KeyName"] = hardware.key_name
+    return options
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, Any]]:
