@@ -4,9 +4,12 @@ import json
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+
+from sandbox.region.pace import Pace
 
 Client = Callable[[str], Any]
 Event = Mapping[str, Any]
@@ -17,8 +20,8 @@ _PLACE = re.compile(r"<([\w.-]+)>")
 class Bus:
     """Puts events in order, in the background (EventBridge is asynchronous), and delivers them."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, pace: Pace) -> None:
+        self._client, self._pace = client, pace
         self._acts: queue.Queue[tuple[str, Callable[[], object]] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="aerokeep-bus", daemon=True)
         self.failures: list[str] = []
@@ -57,6 +60,7 @@ class Bus:
     def _work(self) -> None:
         while (given := self._acts.get()) is not None:
             what, act = given
+            time.sleep(self._pace.event_delivery_s)
             try:
                 act()
             except Exception as error:  # noqa: BLE001  # best effort, as the real one; kept to be looked at

@@ -97,6 +97,7 @@ class Command:
     request: Request
     requested_at: float
     invocations: dict[str, Invocation]
+    visible_at: float = 0.0
 
     def wire(self) -> dict[str, Any]:
         """As SendCommand and ListCommands spell it."""
@@ -158,7 +159,7 @@ class Commands:
             instance_id: Invocation(command_id, request.document, instance_id, script, request.comment)
             for instance_id in request.instance_ids
         }
-        command = Command(command_id, request, time.time(), invocations)
+        command = Command(command_id, request, time.time(), invocations, time.time() + self._pace.ssm_invisible_s)
         with self._lock:
             self._commands[command_id] = command
         for invocation in invocations.values():
@@ -191,7 +192,7 @@ class Commands:
 
     def visible(self, command: Command) -> bool:
         """In its first moments a command has no invocations to be seen."""
-        return time.time() - command.requested_at >= self._pace.ssm_invisible_s
+        return time.time() >= command.visible_at
 
     def cancel(self, command_id: str, instance_ids: Sequence[str]) -> None:
         """Try to stop a command on some nodes, or on all."""

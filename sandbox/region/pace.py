@@ -1,13 +1,14 @@
 """How long things take in the region: small numbers by default, so that tests are quick."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """Durations and sizes of the region; `reference/aws.md` §J has what real ones are."""
+    """Durations and sizes of the region; `latency.py` has what real ones are."""
 
     snapshot_pending_s: float = 0.3
     """From the cut until a snapshot is ``completed``; Progress rises meanwhile."""
@@ -63,5 +64,19 @@ class Pace:
     """How often alarms are evaluated, and status checks become metrics."""
     schedule_scale: float | None = None
     """The time between two firings of a schedule is multiplied by this; by default none fires."""
+    event_delivery_s: float = 0.0
+    """From what happens until its event reaches a rule."""
+    lambda_cold_s: float = 0.0
+    """What a new instance of a function takes besides, before its handler runs."""
+    lambda_warm_s: float = 0.0
+    """What any invocation takes besides."""
+    transition_s: float = 0.0
+    """What Step Functions takes from state to state."""
+    calls_s: Mapping[str, float] = field(default_factory=dict)
+    """``service.Action`` → how long the call itself takes, half of it before its effect."""
     gib_bytes: int = 16 * MIB
     """What the data plane holds for one GiB of an EBS volume."""
+
+    def call_s(self, name: str) -> float:
+        """How long a call itself takes."""
+        return self.calls_s.get(name, 0.0)

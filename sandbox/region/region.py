@@ -21,7 +21,7 @@ from sandbox.region.bus import Bus
 from sandbox.region.commands import Commands
 from sandbox.region.credentials import OPERATOR, SECRET, access_key
 from sandbox.region.ec2.compute import Compute
-from sandbox.region.endpoint import Endpoint
+from sandbox.region.endpoint import Endpoint, Gate
 from sandbox.region.faults import Faults
 from sandbox.region.follow import StateEvent, follow
 from sandbox.region.hooks.events import topic_messages
@@ -34,6 +34,7 @@ from sandbox.region.plane import Plane, RolePlane
 from sandbox.region.recorder import HostAct, Recorder
 from sandbox.region.schedules import Schedules
 from sandbox.region.snapshots import Ledger
+from sandbox.region.throttles import Throttles
 
 if TYPE_CHECKING:
     from sandbox.region.deploy.differences import Difference
@@ -69,14 +70,17 @@ class Region:
         self.plane = plane
         self.tag = plane.workdir.name
         self.faults = Faults()
+        self.throttles = Throttles(self.pace)
         self.mirror = Mirror(plane, self.pace)
         self.snapshots = Ledger(plane, self.pace)
-        self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
+        self.fleet = Fleet(
+            layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag, starting=self._let_start
+        )
         self.recorder = Recorder(self.fleet)
         self.commands = Commands(plane, self.pace, tag=self.tag, ended=self._note)
         self.ec2 = Compute(self)
         self.ec2.instances.at_boot.append(self._give_role)
-        self.bus = Bus(functools.partial(self.client, caller="events"))
+        self.bus = Bus(functools.partial(self.client, caller="events"), self.pace)
         self.alarms = Alarms(self)
         self.schedules = Schedules(self)
         self._endpoint: Endpoint | None = None
@@ -98,7 +102,7 @@ class Region:
         logging.getLogger("moto").setLevel(logging.CRITICAL)  # a state that fails is no news to the region
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         default_user_config["iam"]["load_aws_managed_policies"] = True
-        self._endpoint = Endpoint(self.faults, self.recorder)
+        self._endpoint = Endpoint(Gate(self.faults, self.recorder, throttles=self.throttles, pace=self.pace))
         os.environ["MOTO_PORT"] = str(self._endpoint.port)
         self._endpoint.start()
         self.bus.start()
@@ -206,6 +210,11 @@ class Region:
                 seconds=(invocation.ended_at or time.time()) - began,
             )
         )
+
+    def _let_start(self, *, cold: bool) -> None:
+        seconds = self.pace.lambda_warm_s + (self.pace.lambda_cold_s if cold else 0.0)
+        if seconds:
+            time.sleep(seconds)
 
     def _give_role(self, instance_id: str) -> None:
         """Let a node that has been powered on call AWS in the role of its instance profile."""

@@ -90,12 +90,16 @@ class Field:
     # -- clusters
 
     def launch(self, name: str, **settings: Any) -> LightCluster:  # noqa: ANN401  # any field of a configuration
-        """A cluster of three with a configuration, as the synth would have written it."""
+        """A cluster of three with a configuration."""
+        self.configure(name, **settings)
+        return self.clusters.launch(name, tag=(TAG, name), timeline=f"{name}/first")
+
+    def configure(self, name: str, **settings: Any) -> None:  # noqa: ANN401  # any field of a configuration
+        """Write a cluster's configuration as the synth would have."""
         config = {"name": name, "tag": {"key": TAG, "value": name}, **settings}
         self.region.client("ssm").put_parameter(
             Name=f"/aerokeep/clusters/{name}", Value=json.dumps(config), Type="String", Overwrite=True
         )
-        return self.clusters.launch(name, tag=(TAG, name), timeline=f"{name}/first")
 
     def clear(self, cluster: LightCluster) -> None:
         """Take a cluster's instances and volumes away, so that the region stays small and quick."""

@@ -189,11 +189,20 @@ def orphans(field: Field) -> Iterator[Breach]:
 def oversized(executions: Sequence[Execution]) -> Iterator[Breach]:
     """States that carry more than ids and small summaries."""
     for execution in executions:
-        for event in execution.events:
-            for details in (value for key, value in event.items() if key.endswith("EventDetails")):
-                size = max(len(str(details.get(key) or "")) for key in ("input", "output", "assignedVariables"))
-                if size > MOST_STATE_BYTES:
-                    yield Breach("state_too_large", f"{size} bytes at event {event['id']} of {execution.words}")
+        for size, event in _sizes(execution):
+            if size > MOST_STATE_BYTES:
+                yield Breach("state_too_large", f"{size} bytes at event {event['id']} of {execution.words}")
+
+
+def largest_state(execution: Execution) -> int:
+    """The size in bytes of the largest thing that a state was given, gave or kept."""
+    return max((size for size, _ in _sizes(execution)), default=0)
+
+
+def _sizes(execution: Execution) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for event in execution.events:
+        for details in (value for key, value in event.items() if key.endswith("EventDetails")):
+            yield max(len(str(details.get(key) or "")) for key in ("input", "output", "assignedVariables")), event
 
 
 def longest_lambda(executions: Sequence[Execution]) -> tuple[float, str]:

@@ -81,6 +81,15 @@ def _retry_time(region: "Region", _old: Moto) -> Moto:
     return SimpleNamespace(sleep=lambda seconds: time.sleep(seconds * region.pace.wait_scale))
 
 
+def _transition(region: "Region", old: Moto) -> Moto:
+    def _set_next(self: Moto, env: Moto) -> None:
+        if seconds := region.pace.transition_s:
+            time.sleep(seconds)
+        old(self, env)
+
+    return _set_next
+
+
 def _start(region: "Region", old: Moto) -> Moto:
     def start_execution(
         self: Moto,
@@ -234,6 +243,12 @@ HOOKS = (
         f"{ASL}component.common.retry.retrier_decl:time",
         "moto sleeps retry intervals for real; the region's pace scales them.",
         _retry_time,
+    ),
+    Hook(
+        f"{ASL}component.state.state:CommonStateField._set_next",
+        "moto goes from state to state in no time; the region's pace says how long it takes.",
+        _transition,
+        ("self", "env"),
     ),
     Hook(
         f"{PARSER}models:StepFunctionsParserBackend.start_execution",

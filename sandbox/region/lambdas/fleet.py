@@ -15,7 +15,7 @@ import zipfile
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sandbox.region.lambdas.zygote import receive, send
 
@@ -73,12 +73,19 @@ class Work:
     session: str
 
 
+class Starting(Protocol):
+    """Called before an event reaches its instance; it may take its time."""
+
+    def __call__(self, *, cold: bool) -> None:
+        """`cold`: the instance is a new one."""
+
+
 class Fleet:
     """All Lambda instances of a region. Several of one function run at once; each takes one event at a time."""
 
-    def __init__(self, *, layer_dir: Path, folder: Path, tag: str) -> None:
+    def __init__(self, *, layer_dir: Path, folder: Path, tag: str, starting: "Starting") -> None:
         self._layer_dir = layer_dir / "python" if (layer_dir / "python").is_dir() else layer_dir
-        self._tag = tag
+        self._tag, self._starting = tag, starting
         self._lock = threading.Lock()
         self._idle: dict[Deployed, list[Instance]] = {}
         self._all: set[int] = set()
@@ -178,6 +185,7 @@ class Fleet:
         with self._lock:
             idle = self._idle.get(function)
             instance = idle.pop() if idle else None
+        self._starting(cold=instance is None)
         instance = instance or self._fork(function)
         work = Work(function, event, instance.pid, instance.session)
         with self._lock:
