@@ -188,6 +188,18 @@ def _a_function_of_a_template(region: Region) -> bool:
     return any(entry["Architectures"] == ["arm64"] for entry in listed)
 
 
+def _a_log_group_with_streams(region: Region) -> bool:
+    name = f"logs-{next(HOSTS)}"
+    template = {
+        "Resources": {"G": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name}}},
+        "Outputs": {"Arn": {"Value": {"Fn::GetAtt": ["G", "Arn"]}}},
+    }
+    cloudformation = region.client("cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    (output,) = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    return str(output["OutputValue"]).endswith(":*")
+
+
 def _kept(region: Region) -> bool:
     stack = f"s{time.monotonic_ns()}"
     template = {**KEPT, "Outputs": {"Name": {"Value": {"Ref": "G"}}}}
@@ -251,6 +263,7 @@ NEEDED: dict[str, Right] = {
     "moto.ssm.models:Document.create_from_cloudformation_json": _a_document_without_format,
     "moto.events.models:Rule.send_to_targets": _a_failure_is_told,
     "moto.s3.models:FakeBucket.get_permission": _tls_only,
+    "moto.logs.models:LogGroup.get_cfn_attribute": _a_log_group_with_streams,
     "moto.kms.models:Key.create_from_cloudformation_json": _holds_alone(storage(), "Key"),
     "moto.kms.responses:validate_policy": _holds_alone(storage(), "Key"),
 }
