@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 
 from sandbox.region import wire
 from sandbox.region.faults import ApiCall, ApiError, Faults, LostResponseError
+from sandbox.region.limits import check_limits
 from sandbox.region.pace import Pace
 from sandbox.region.presigned import check_checksum, check_signed
 from sandbox.region.recorder import LOST, Recorder, outcome_of
@@ -98,6 +99,7 @@ class Gate:
 
     def _answer(self, call: ApiCall, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         self._throttles.ask(call)
+        check_limits(call)
         if not self._pace.calls_s:
             return self._faulted(call, environ, start_response)
         lasts_s = self._pace.call_s(f"{call.service}.{call.action}")

@@ -95,3 +95,16 @@ def _starts(aws: Account) -> None:
     machine = f"arn:aws:states:{aws.region.region}:{aws.region.account}:stateMachine:none"
     codes = _codes(aws, "stepfunctions", "list_executions", 1, stateMachineArn=machine)
     assert codes == {"ThrottlingException": 1}
+
+
+@behaviour(
+    "A filter takes 200 values and no more, and a request 50 filters.",
+    source="EC2 user guide, resource filtering",
+    calls=("ec2.DescribeInstances",),
+)
+def _filter_values(aws: Account) -> None:
+    ids = [f"i-{number:017x}" for number in range(201)]
+    action, name = "describe_instances", "instance-id"
+    assert aws.refused("ec2", action, Filters=[{"Name": name, "Values": ids}]) == "FilterLimitExceeded"
+    assert aws.refused("ec2", action, Filters=[{"Name": name, "Values": ids[:200]}]) == ""
+    assert aws.refused("ec2", action, Filters=[{"Name": name, "Values": ids[:1]}] * 51) == "FilterLimitExceeded"
