@@ -137,8 +137,9 @@ def _drop(environ: wire.Environ, start_response: StartResponse) -> Iterable[byte
 class Endpoint:
     """The server thread. `start` gives its URL; it listens on loopback only."""
 
-    def __init__(self, faults: Faults, recorder: Recorder) -> None:
-        self._server = make_server("127.0.0.1", 0, Gate(faults, recorder), threaded=True, request_handler=QuietHandler)
+    def __init__(self, faults: Faults, recorder: Recorder, *, port: int = 0) -> None:
+        gate = Gate(faults, recorder)
+        self._server = make_server("127.0.0.1", port, gate, threaded=True, request_handler=QuietHandler)
         self._thread = Thread(target=self._server.serve_forever, args=(POLL_S,), name="aerokeep-region", daemon=True)
 
     @property

@@ -63,6 +63,7 @@ class Region:
         region: str = "eu-central-1",
         pace: Pace | None = None,
         layer: Path = LAYER,
+        port: int = 0,
     ) -> None:
         self.account, self.region = account, region
         self.pace = pace or Pace()
@@ -80,6 +81,7 @@ class Region:
         self.alarms = Alarms(self)
         self.schedules = Schedules(self)
         self._endpoint: Endpoint | None = None
+        self._port = port
         self._clients: dict[tuple[str, str, int, bool], Any] = {}
         self._environment: dict[str, str | None] = {}
         self._loudness = logging.NOTSET
@@ -98,7 +100,7 @@ class Region:
         logging.getLogger("moto").setLevel(logging.CRITICAL)  # a state that fails is no news to the region
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         default_user_config["iam"]["load_aws_managed_policies"] = True
-        self._endpoint = Endpoint(self.faults, self.recorder)
+        self._endpoint = Endpoint(self.faults, self.recorder, port=self._port)
         os.environ["MOTO_PORT"] = str(self._endpoint.port)
         self._endpoint.start()
         self.bus.start()
