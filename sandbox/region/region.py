@@ -260,7 +260,6 @@ class Region:
 
     def deploy(self, cdk_out: Path, stacks: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
         """Deploy a synthesized app; → stack → outputs. Templates are used byte for byte."""
-        self.fleet.start()
         from sandbox.region.deploy import app  # noqa: PLC0415  # the deploy package uses Region
 
         return app.deploy(self, cdk_out, stacks)
