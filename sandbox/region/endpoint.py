@@ -151,8 +151,8 @@ def _drop(environ: wire.Environ, start_response: StartResponse) -> Iterable[byte
 class Endpoint:
     """The server thread. `start` gives its URL; it listens on loopback only."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=QuietHandler)
+    def __init__(self, gate: Gate, *, port: int = 0) -> None:
+        self._server = make_server("127.0.0.1", port, gate, threaded=True, request_handler=QuietHandler)
         self._thread = Thread(target=self._server.serve_forever, args=(POLL_S,), name="aerokeep-region", daemon=True)
 
     @property

@@ -64,6 +64,7 @@ class Region:
         region: str = "eu-central-1",
         pace: Pace | None = None,
         layer: Path = LAYER,
+        port: int = 0,
     ) -> None:
         self.account, self.region = account, region
         self.pace = pace or Pace()
@@ -84,6 +85,7 @@ class Region:
         self.alarms = Alarms(self)
         self.schedules = Schedules(self)
         self._endpoint: Endpoint | None = None
+        self._port = port
         self._clients: dict[tuple[str, str, int, bool], Any] = {}
         self._environment: dict[str, str | None] = {}
         self._loudness = logging.NOTSET
@@ -102,7 +104,8 @@ class Region:
         logging.getLogger("moto").setLevel(logging.CRITICAL)  # a state that fails is no news to the region
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         default_user_config["iam"]["load_aws_managed_policies"] = True
-        self._endpoint = Endpoint(Gate(self.faults, self.recorder, throttles=self.throttles, pace=self.pace))
+        gate = Gate(self.faults, self.recorder, throttles=self.throttles, pace=self.pace)
+        self._endpoint = Endpoint(gate, port=self._port)
         os.environ["MOTO_PORT"] = str(self._endpoint.port)
         self._endpoint.start()
         self.bus.start()
@@ -267,7 +270,6 @@ class Region:
 
     def deploy(self, cdk_out: Path, stacks: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
         """Deploy a synthesized app; → stack → outputs. Templates are used byte for byte."""
-        self.fleet.start()
         from sandbox.region.deploy import app  # noqa: PLC0415  # the deploy package uses Region
 
         return app.deploy(self, cdk_out, stacks)

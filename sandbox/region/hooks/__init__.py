@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.region.hooks import (
     awslambda,
     cloudformation,
+    cloudformation_changes,
+    cloudformation_stacks,
     cloudwatch,
     dynamodb,
     ec2_descriptions,
@@ -23,6 +25,7 @@ from sandbox.region.hooks import (
     ssm,
     stepfunctions,
     stepfunctions_templates,
+    sts,
 )
 from sandbox.region.hooks.hook import ABSENT, Hook
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 HOOKS: tuple[Hook, ...] = (
     *awslambda.HOOKS,
     *cloudformation.HOOKS,
+    *cloudformation_changes.HOOKS,
+    *cloudformation_stacks.HOOKS,
     *cloudwatch.HOOKS,
     *dynamodb.HOOKS,
     *ec2_descriptions.HOOKS,
@@ -48,6 +53,7 @@ HOOKS: tuple[Hook, ...] = (
     *ssm.HOOKS,
     *stepfunctions.HOOKS,
     *stepfunctions_templates.HOOKS,
+    *sts.HOOKS,
 )
 _replaced: list[tuple[Hook, Any]] = []
 
