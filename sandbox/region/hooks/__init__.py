@@ -22,6 +22,7 @@ from sandbox.region.hooks import (
     s3,
     ssm,
     stepfunctions,
+    stepfunctions_limits,
     stepfunctions_templates,
 )
 from sandbox.region.hooks.hook import ABSENT, Hook
@@ -47,6 +48,7 @@ HOOKS: tuple[Hook, ...] = (
     *s3.HOOKS,
     *ssm.HOOKS,
     *stepfunctions.HOOKS,
+    *stepfunctions_limits.HOOKS,
     *stepfunctions_templates.HOOKS,
 )
 _replaced: list[tuple[Hook, Any]] = []
