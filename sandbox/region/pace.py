@@ -22,6 +22,12 @@ class Pace:
     """Each node adds between nothing and this."""
     ssm_invisible_s: float = 0.0
     """For so long GetCommandInvocation says InvocationDoesNotExist."""
+    ssm_retry_s: float = 1.0
+    """From an attempt that reached no agent until the next; the command is ``Delayed`` from then on."""
+    ssm_timeout_scale: float = 1.0
+    """TimeoutSeconds of commands, of which AWS takes no less than 30, are multiplied by this."""
+    ssm_most_pending: int | None = None
+    """So many invocations may be pending; a command that would make it more ends as ``RateExceeded``."""
     wait_scale: float = 0.01
     """Wait states and retry intervals of state machines are multiplied by this; timeouts stay real."""
     volume_creating_s: float = 0.02
@@ -74,6 +80,10 @@ class Pace:
     """What Step Functions takes from state to state."""
     calls_s: Mapping[str, float] = field(default_factory=dict)
     """``service.Action`` → how long the call itself takes, half of it before its effect."""
+    retry_scale: float = 0.01
+    """Pauses before EventBridge tries a target again, and the age of its events, are multiplied by this."""
+    history_events: int = 25_000
+    """An execution whose history has no room for more ends as ``FAILED``."""
     gib_bytes: int = 16 * MIB
     """What the data plane holds for one GiB of an EBS volume."""
 
