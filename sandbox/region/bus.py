@@ -5,6 +5,7 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,18 @@ _STEP = re.compile(r"\.([\w-]+)|\[['\"]([^'\"]+)['\"]\]|\[(\d+)\]")
 _PLACE = re.compile(r"<([\w.-]+)>")
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of an event that has been put."""
+
+    copies: int = 1
+    """How often it is delivered; none: it is lost."""
+    late_s: float = 0.0
+
+
+AS_IT_SHOULD = Fate()
+
+
 class Bus:
     """Puts events in order, in the background (EventBridge is asynchronous), and delivers them."""
 
@@ -21,6 +34,9 @@ class Bus:
         self._client = client
         self._acts: queue.Queue[tuple[str, Callable[[], object]] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="aerokeep-bus", daemon=True)
+        self._late: list[threading.Timer] = []
+        self.fate: Callable[[str, str, Mapping[str, Any]], Fate] = lambda _source, _detail_type, _detail: AS_IT_SHOULD
+        """Asked with source, detail-type and detail of each event."""
         self.failures: list[str] = []
         """Deliveries that went wrong, a line each."""
 
@@ -29,7 +45,9 @@ class Bus:
         self._thread.start()
 
     def stop(self) -> None:
-        """Deliver what is left, then end."""
+        """Deliver what is left and not late, then end."""
+        for timer in self._late:
+            timer.cancel()
         self._acts.put(None)
         if self._thread.is_alive():
             self._thread.join(5)
@@ -47,7 +65,16 @@ class Bus:
     def put(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: list[str]) -> None:
         """Put one event."""
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
-        self._acts.put((detail_type, lambda: self._client("events").put_events(Entries=[entry])))
+        fate = self.fate(source, detail_type, detail)
+        for _ in range(fate.copies):
+            act = (detail_type, lambda: self._client("events").put_events(Entries=[entry]))
+            self._acts.put(act) if fate.late_s <= 0 else self._put_later(act, fate.late_s)
+
+    def _put_later(self, act: "tuple[str, Callable[[], object]]", late_s: float) -> None:
+        timer = threading.Timer(late_s, self._acts.put, (act,))
+        timer.daemon = True
+        self._late.append(timer)
+        timer.start()
 
     def notify(self, topic_arn: str, message: Mapping[str, Any]) -> None:
         """Publish an alarm's message; the sandbox knows no other alarm actions than topics."""

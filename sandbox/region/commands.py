@@ -78,6 +78,23 @@ class Agent:
 
 
 @dataclass(frozen=True)
+class Fate:
+    """What becomes of a command on its way to one node, and there."""
+
+    late_s: float = 0.0
+    """It comes so much later."""
+    lost: bool = False
+    """It never comes."""
+    twice: bool = False
+    """It runs again as soon as it has ended; only the first answer is heard."""
+    hung: bool = False
+    """It starts, does nothing, and never ends by itself."""
+
+
+AS_IT_SHOULD = Fate()
+
+
+@dataclass(frozen=True)
 class Request:
     """A SendCommand request whose document is known."""
 
@@ -129,6 +146,10 @@ class Commands:
         self._agents: dict[str, Agent] = {}
         self._commands: dict[str, Command] = {}
         self._stopped = threading.Event()
+        self.fate: Callable[[Invocation], Fate] = lambda _invocation: AS_IT_SHOULD
+        """Asked once for each command and node."""
+        self.at_phase: list[Callable[[Invocation, str], None]] = []
+        """Told when a command has ``started`` on a node, and when it has ``ended`` there, as far as SSM knows."""
         self._jitter = random.Random(7)  # noqa: S311  # a seed makes runs alike; nothing here is secret
 
     def agent(self, instance_id: str) -> Agent:
@@ -208,26 +229,45 @@ class Commands:
 
     def _deliver(self, invocation: Invocation, request: Request) -> None:
         """The agent's part: get the command late, wait for a worker, run it."""
-        agent = self.agent(invocation.instance_id)
+        agent, fate = self.agent(invocation.instance_id), self.fate(invocation)
         expires = time.monotonic() + request.timeout_s + invocation.script.timeout_s
         with self._lock:
             delay = self._pace.ssm_delivery_s + self._jitter.random() * self._pace.ssm_jitter_s
-        self._stopped.wait(delay)
-        while not agent.listens and time.monotonic() < expires and not invocation.ended:
+        self._stopped.wait(delay + fate.late_s)
+        while (fate.lost or not agent.listens) and time.monotonic() < expires and not invocation.ended:
             if self._stopped.wait(POLL_S):
                 return
         invocation.enter("InProgress")
         got = agent.slots.acquire(timeout=max(0.0, expires - time.monotonic()))
         try:
-            if not got or not agent.listens:
+            if not got or fate.lost or not agent.listens:
                 invocation.enter("TimedOut", "DeliveryTimedOut")
-            elif not self._stopped.is_set() and not invocation.ended and not self._run(invocation, agent):
-                self._stopped.wait(max(0.0, expires - time.monotonic()))
+            elif not self._stopped.is_set() and not invocation.ended and not self._play(invocation, agent, fate):
+                while time.monotonic() < expires and not invocation.ended and not self._stopped.wait(POLL_S):
+                    pass
                 invocation.enter("TimedOut", "ExecutionTimedOut")
         finally:
             if got:
                 agent.slots.release()
+            self._tell(invocation, "ended")
             self._ended(invocation)
+
+    def _tell(self, invocation: Invocation, phase: str) -> None:
+        for told in tuple(self.at_phase):
+            told(invocation, phase)
+
+    def _play(self, invocation: Invocation, agent: Agent, fate: Fate) -> bool:
+        """Run it as its fate will have it; False if nobody hears how it ended."""
+        self._tell(invocation, "started")
+        if fate.hung:
+            return False
+        again = Invocation(
+            f"{invocation.command_id}-again", invocation.document, invocation.instance_id, invocation.script
+        )
+        heard = self._run(invocation, agent)
+        if fate.twice:
+            self._run(again, agent)
+        return heard
 
     def _run(self, invocation: Invocation, agent: Agent) -> bool:
         """Run it on the node; False if the node loses its power meanwhile, so that nobody hears how it ended."""
