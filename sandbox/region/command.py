@@ -77,6 +77,23 @@ def _share(words: str, whole: int) -> int:
     return int(words[:-1]) * whole // HUNDRED if words.endswith("%") else int(words)
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of a command on its way to one node, and there."""
+
+    late_s: float = 0.0
+    """It comes so much later."""
+    lost: bool = False
+    """It never comes."""
+    twice: bool = False
+    """It runs again as soon as it has ended; only the first answer is heard."""
+    hung: bool = False
+    """It starts, does nothing, and never ends by itself."""
+
+
+AS_IT_SHOULD = Fate()
+
+
 @dataclass
 class Command:
     """One SendCommand that was accepted."""

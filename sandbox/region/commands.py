@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sandbox.dataplane.plane import DataPlaneError
 from sandbox.region.agents import Agent
 from sandbox.region.changes import Change, Changes
-from sandbox.region.command import Command, Request
+from sandbox.region.command import AS_IT_SHOULD, Command, Fate, Request
 from sandbox.region.documents import check_parameters, script_of
 from sandbox.region.faults import ApiError
 from sandbox.region.invocations import Invocation
@@ -37,6 +37,10 @@ class Commands:
         self._commands: dict[str, Command] = {}
         self._told: dict[str, str] = {}
         self._stopped = threading.Event()
+        self.fate: Callable[[Invocation], Fate] = lambda _invocation: AS_IT_SHOULD
+        """Asked once for each command and node."""
+        self.at_phase: list[Callable[[Invocation, str], None]] = []
+        """Told when a command has ``started`` on a node, and when it has ``ended`` there, as far as SSM knows."""
         self._jitter = random.Random(7)  # noqa: S311  # a seed makes runs alike; nothing here is secret
 
     def agent(self, instance_id: str) -> Agent:
@@ -171,34 +175,39 @@ class Commands:
             finally:
                 command.turns.release()
         finally:
+            self._tell_phase(invocation, "ended")
             self._ended(invocation)
+
+    def _tell_phase(self, invocation: Invocation, phase: str) -> None:
+        for told in tuple(self.at_phase):
+            told(invocation, phase)
 
     def _deliver(self, command: Command, invocation: Invocation) -> None:
         """The agent's part: get the command late, wait for a worker, run it."""
-        agent = self.agent(invocation.instance_id)
-        if not self._reach(command, invocation, agent):
+        agent, fate = self.agent(invocation.instance_id), self.fate(invocation)
+        if not self._reach(command, invocation, agent, fate):
             return
         invocation.enter("InProgress")
         got = agent.slots.acquire(timeout=command.left_s)
         try:
             if self._stopped.is_set() or invocation.ended:
                 return
-            told = got and agent.listens and self._run(invocation, agent)
+            told = got and agent.listens and self._play(invocation, agent, fate)
         finally:
             if got:
                 agent.slots.release()
         if not told:
             self._expire(command, invocation)
 
-    def _reach(self, command: Command, invocation: Invocation, agent: Agent) -> bool:
+    def _reach(self, command: Command, invocation: Invocation, agent: Agent, fate: Fate) -> bool:
         """Wait until the agent has the command; False if it never will."""
         if not agent.seems_online:
             return not invocation.enter("Failed", "Undeliverable")
         with self._lock:
             delay = self._pace.ssm_delivery_s + self._jitter.random() * self._pace.ssm_jitter_s
-        self._stopped.wait(delay)
+        self._stopped.wait(delay + fate.late_s)
         tried = time.monotonic()
-        while not agent.listens and not invocation.ended:
+        while (fate.lost or not agent.listens) and not invocation.ended:
             if self._stopped.wait(POLL_S):
                 return False
             if not command.left_s:
@@ -207,9 +216,21 @@ class Commands:
                 invocation.enter("Delayed")
         return not invocation.ended
 
+    def _play(self, invocation: Invocation, agent: Agent, fate: Fate) -> bool:
+        """Run it as its fate will have it; False if nobody hears how it ended."""
+        self._tell_phase(invocation, "started")
+        if fate.hung:
+            return False
+        heard = self._run(invocation, agent)
+        if fate.twice:
+            again = f"{invocation.command_id}-again"
+            self._run(Invocation(again, invocation.document, invocation.instance_id, invocation.script), agent)
+        return heard
+
     def _expire(self, command: Command, invocation: Invocation) -> None:
         """Nobody told how it ended: it may never have begun, or have run."""
-        self._stopped.wait(command.left_s)
+        while command.left_s and not invocation.ended and not self._stopped.wait(min(POLL_S, command.left_s)):
+            pass
         invocation.enter("TimedOut", "DeliveryTimedOut")
 
     def _run(self, invocation: Invocation, agent: Agent) -> bool:

@@ -96,6 +96,8 @@ class Fleet:
         self._control: socket.socket | None = None
         self.lose_answer: Callable[[Work], bool] = lambda _work: False
         """Asked when an instance has answered: true, and it has died before anybody could hear it."""
+        self.at_start: list[Callable[[Work], None]] = []
+        """Told when an instance is about to get its event."""
 
     def start(self) -> None:
         """Start the process that instances are forked from, once; it warms up while others go on."""
@@ -160,6 +162,8 @@ class Fleet:
     def invoke(self, function: Deployed, event: object) -> Outcome:
         """Run one event to its end, its timeout, or the death of its process."""
         instance, work = self._take(function, event)
+        for told in tuple(self.at_start):
+            told(work)
         written = instance.log_path.stat().st_size
         request_id = str(uuid.uuid4())
         request = {"event": event, "request_id": request_id, "deadline": time.time() + function.timeout_s}
