@@ -42,6 +42,19 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Hardware:
+    """What the instances of clusters are made with, beyond the defaults."""
+
+    profile: str | None = None
+    """The name of an instance profile that exists."""
+    kms_key_id: str | None = None
+    """The key of all volumes; none are encrypted without one."""
+    key_name: str | None = None
+    files: bool = True
+    """The first namespace is kept in a file; else on its device, and nothing needs to be frozen."""
+
+
+@dataclass(frozen=True)
 class LightCluster:
     """A cluster of light hosts; its instances may be replaced, its addresses and node-ids stay."""
 
@@ -72,8 +85,9 @@ class LightCluster:
 class LightClusters:
     """The network and the image that light clusters are launched with."""
 
-    def __init__(self, region: Region, plane: LightPlane) -> None:
+    def __init__(self, region: Region, plane: LightPlane, hardware: Hardware | None = None) -> None:
         self._region, self._plane = region, plane
+        self._hardware = hardware or Hardware()
         ec2 = region.client("ec2")
         vpc_id = ec2.create_vpc(CidrBlock=str(NETWORK))["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock=str(NETWORK), AvailabilityZone=f"{region.region}a")
@@ -109,8 +123,9 @@ class LightClusters:
 
     def _run_instance(self, name: str, private_ip: str, tag: tuple[str, str], devices: Sequence[str]) -> str:
         """As an operator who leaves all defaults: volumes and interface would go with the instance."""
-        disks = [{"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}}]
-        disks += [{"DeviceName": device, "Ebs": {"VolumeSize": 4, "VolumeType": "gp3"}} for device in devices]
+        sealed = _sealed(self._hardware)
+        disks = [{"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True, **sealed}}]
+        disks += [{"DeviceName": device, "Ebs": {"VolumeSize": 4, "VolumeType": "gp3", **sealed}} for device in devices]
         tags = _tags({"Name": name, tag[0]: tag[1]})
         made = self._region.client("ec2").run_instances(
             ImageId=self._image_id,
@@ -121,6 +136,7 @@ class LightClusters:
             PrivateIpAddress=private_ip,
             BlockDeviceMappings=disks,
             TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
+            **_options(self._hardware),
         )
         return str(made["Instances"][0]["InstanceId"])
 
@@ -132,11 +148,17 @@ class LightClusters:
         with self._plane.lock:
             host = self._plane.host(member.instance_id)
             volume = host.volume_at(FILE_DEVICE)
-            if volume is not None:
+            if volume is not None and self._hardware.files:
                 volume.content = Content(fs_type="ext4")
-            for path, content in _files(name, member, host, addresses, raw_devices).items():
+            layout = _layout(member, host, addresses, raw_devices, in_file=self._hardware.files)
+            for path, content in _files(name, layout, self._fstab(host)).items():
                 host.write(path, content)
             self._plane.boot(member.instance_id)
+
+    def _fstab(self, host: Host) -> str:
+        """The line of the filesystem that holds files; empty where nothing is kept in files."""
+        found = [host.device_of(volume) for volume in host.devices.values() if volume.device == FILE_DEVICE]
+        return f"{found[0]} {MOUNT_POINT} ext4 defaults 0 2\n" if self._hardware.files else ""
 
     @staticmethod
     def _until(question: Callable[[], bool], what: object) -> None:
@@ -147,24 +169,40 @@ class LightClusters:
             time.sleep(POLL_S)
 
 
-def _files(
-    name: str, member: Member, host: Host, addresses: list[str], raw_devices: Sequence[str]
-) -> Mapping[str, bytes]:
-    volumes = {volume.device: volume for volume in host.devices.values()}
-    layout = Layout(
+def _layout(member: Member, host: Host, addresses: list[str], raw_devices: Sequence[str], *, in_file: bool) -> Layout:
+    device_at = {volume.device: host.device_of(volume) for volume in host.devices.values()}
+    return Layout(
         node_id=member.node_id.lower(),
         private_ip=member.private_ip,
         data_file=f"{MOUNT_POINT}/test.dat",
-        raw_devices=tuple(host.device_of(volumes[device]) for device in raw_devices),
+        data_device=None if in_file else device_at[FILE_DEVICE],
+        raw_devices=tuple(device_at[device] for device in raw_devices),
         work_directory=WORK_DIRECTORY,
         log_file="/var/log/aerospike/aerospike.log",
         seeds=tuple(addresses),
     )
+
+
+def _files(name: str, layout: Layout, fstab: str) -> Mapping[str, bytes]:
     return {
         CONF: aerospike_conf(layout).replace("cluster-name demo", f"cluster-name {name}").encode(),
-        FSTAB: f"{host.device_of(volumes[FILE_DEVICE])} {MOUNT_POINT} ext4 defaults 0 2\n".encode(),
+        FSTAB: fstab.encode(),
         f"{WORK_DIRECTORY}/smd/sindex.smd": json.dumps(INDEX).encode(),
     }
+
+
+def _sealed(hardware: Hardware) -> dict[str, Any]:
+    return {"Encrypted": True, "KmsKeyId": hardware.kms_key_id} if hardware.kms_key_id else {}
+
+
+def _options(hardware: Hardware) -> dict[str, Any]:
+    """What RunInstances is asked beyond the defaults."""
+    options: dict[str, Any] = {}
+    if hardware.profile:
+        options["IamInstanceProfile"] = {"Name": hardware.profile}
+    if hardware.key_name:
+        options["KeyName"] = hardware.key_name
+    return options
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from moto.stepfunctions.responses import get_backend
 
 from sandbox.light import LightPlane
-from sandbox.light.launch import LightCluster, LightClusters
+from sandbox.light.launch import Hardware, LightCluster, LightClusters
 from sandbox.region import Pace, Region
 from tests.crash.strikes import Strikes
 
@@ -55,11 +55,13 @@ class Execution:
 class Field:
     """Starts executions and tells what they left."""
 
-    def __init__(self, region: Region, plane: LightPlane) -> None:
+    def __init__(
+        self, region: Region, plane: LightPlane, *, cdk_out: Path = CDK_OUT, hardware: Hardware | None = None
+    ) -> None:
         self.region, self.plane = region, plane
-        stacks = region.deploy(CDK_OUT)
+        stacks = region.deploy(cdk_out)
         self.outputs = {key: value for stack in stacks.values() for key, value in stack.items()}
-        self.clusters = LightClusters(region, plane)
+        self.clusters = LightClusters(region, plane, hardware)
         backend = region.ec2.backend
         self.found = frozenset({*backend.volumes, *backend.snapshots})
         """What there was before any row: an image's, and nobody's."""
@@ -68,13 +70,13 @@ class Field:
         self._machines = {str(m["name"]).removeprefix("aerokeep-"): str(m["stateMachineArn"]) for m in machines}
 
     @classmethod
-    def open(cls, *, pace: Pace = PACE) -> Self:
+    def open(cls, *, pace: Pace = PACE, cdk_out: Path = CDK_OUT, hardware: Hardware | None = None) -> Self:
         """A field of its own region; `close` it."""
         plane = LightPlane()
         region = Region(plane, pace=pace)
         try:
             region.start()
-            return cls(region, plane)
+            return cls(region, plane, cdk_out=cdk_out, hardware=hardware)
         except BaseException:
             region.stop()
             plane.close()
