@@ -65,6 +65,13 @@ def _parse(_region: "Region", old: Moto) -> Moto:
     return staticmethod(parse_template)
 
 
+def _parse_changes(_region: "Region", _old: Moto) -> Moto:
+    def _parse_template(self: Moto) -> None:
+        self.template_dict = self.stack.parse_template(self.template)
+
+    return _parse_template
+
+
 HOOKS = (
     Hook(
         "moto.cloudformation.parsing:resource_class_from_type",
@@ -77,5 +84,11 @@ HOOKS = (
         "moto reads JSON as YAML, a second per template of ours, and several times for each change set.",
         _parse,
         ("template",),
+    ),
+    Hook(
+        "moto.cloudformation.models:ChangeSet._parse_template",
+        "moto reads the templates of change sets in the same way, once more.",
+        _parse_changes,
+        ("self",),
     ),
 )

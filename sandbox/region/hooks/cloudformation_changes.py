@@ -140,7 +140,35 @@ def _any_update(_region: "Region", _old: Moto) -> Moto:
     return _validate_different_update
 
 
+def _previous(_region: "Region", _old: Moto) -> Moto:
+    return property(lambda self: _told(self, self.parameters))
+
+
+def _same(_region: "Region", _old: Moto) -> Moto:
+    def has_parameters(self: Moto, other_parameters: Moto) -> bool:
+        return _told(self, self.parameters) == _told(self, other_parameters)
+
+    return has_parameters
+
+
+def _told(stack: Moto, given: Moto) -> dict[str, Any]:
+    """The value of each parameter as it was said, not what it stands for."""
+    declared = stack.template_dict.get("Parameters", {})
+    return {name: (given or {}).get(name, rules.get("Default")) for name, rules in declared.items()}
+
+
 HOOKS = (
+    Hook(
+        "moto.cloudformation.models:Stack.stack_parameters",
+        "moto takes the value behind an SSM parameter for its name where a change set uses the previous value.",
+        _previous,
+    ),
+    Hook(
+        "moto.cloudformation.models:Stack.has_parameters",
+        "moto takes it for a change when a default is said.",
+        _same,
+        ("self", "other_parameters"),
+    ),
     Hook(
         f"{BACKEND}create_change_set",
         "moto lets two change sets of a stack have one name, and makes a second stack beside the one in review.",

@@ -21,6 +21,10 @@ class AccessDeniedError(ServiceException):  # type: ignore[misc]  # moto has no 
     code = "AccessDenied"
 
 
+def _codes(_region: "Region", old: Moto) -> Moto:
+    return [*old, AccessDeniedError.code]
+
+
 def _assume(_region: "Region", old: Moto) -> Moto:
     def assume_role(
         self: Moto,
@@ -62,6 +66,11 @@ def _identity(_region: "Region", old: Moto) -> Moto:
 
 
 HOOKS = (
+    Hook(
+        "moto.core.errors:COMMON_ERROR_CODES",
+        "moto warns of AccessDenied, since the models of services do not list what each of them may answer.",
+        _codes,
+    ),
     Hook(
         f"{BACKEND}assume_role",
         "moto lets anybody assume roles that do not exist, and gives keys that do not tell the role.",
