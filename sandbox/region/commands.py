@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLL_S = 0.02
+JOIN_S = 5.0
 PLATFORM = "Linux"
 
 
@@ -36,6 +37,7 @@ class Commands:
         self._agents: dict[str, Agent] = {}
         self._commands: dict[str, Command] = {}
         self._told: dict[str, str] = {}
+        self._at_work: set[threading.Thread] = set()
         self._stopped = threading.Event()
         self.fate: Callable[[Invocation], Fate] = lambda _invocation: AS_IT_SHOULD
         """Asked once for each command and node."""
@@ -70,7 +72,9 @@ class Commands:
             self._commands[command.command_id] = command
         self._tell(command)
         for invocation in tuple(command.invocations.values()):
-            threading.Thread(target=self._work_off, args=(command, invocation), daemon=True).start()
+            thread = threading.Thread(target=self._work_off, args=(command, invocation), daemon=True)
+            self._at_work.add(thread)
+            thread.start()
         return command
 
     def _overruled(self, request: Request) -> str:
@@ -124,11 +128,14 @@ class Commands:
                 invocation.cancel(heeded=self.agent(instance_id).heeds_cancel)
 
     def stop(self) -> None:
-        """Kill what still runs and start nothing more."""
+        """Kill what still runs, wait for its end, and start nothing more."""
         self._stopped.set()
         for command in self._commands.values():
             for invocation in command.invocations.values():
                 invocation.cancel(heeded=True)
+        give_up = time.monotonic() + JOIN_S
+        for thread in tuple(self._at_work):
+            thread.join(max(0.0, give_up - time.monotonic()))
 
     # -- what is told ----------------------------------------------------------------------------------------------
 
@@ -177,6 +184,7 @@ class Commands:
         finally:
             self._tell_phase(invocation, "ended")
             self._ended(invocation)
+            self._at_work.discard(threading.current_thread())
 
     def _tell_phase(self, invocation: Invocation, phase: str) -> None:
         for told in tuple(self.at_phase):

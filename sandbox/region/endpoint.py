@@ -13,6 +13,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from sandbox.region import wire
+from sandbox.region.conditional import Deletions
 from sandbox.region.faults import ApiCall, ApiError, Faults, LostResponseError
 from sandbox.region.limits import check_limits
 from sandbox.region.pace import Pace
@@ -57,12 +58,14 @@ class Gate:
     def __init__(self, faults: Faults, recorder: Recorder, *, throttles: Throttles, pace: Pace) -> None:
         self._faults, self._recorder, self._throttles, self._pace = faults, recorder, throttles, pace
         self._moto = Dispatcher()
+        self._deletions = Deletions()
         self._turns: Mapping[str, AbstractContextManager[Any]] = {service: Lock() for service in CONDITIONAL}
 
     def __call__(self, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request; its body is read here, so that checks, faults and moto can each see all of it."""
         body = _read(environ)
         call = wire.api_call(environ, body)
+        environ["aerokeep.arrived"] = time.monotonic()
         _settle(environ, body, call)
         if self._recorder.idle:
             return self._guarded(call, environ, body, start_response)
@@ -120,6 +123,8 @@ class Gate:
 
     def _act(self, call: ApiCall, environ: wire.Environ, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401  # WSGI's
         with self._turns.get(call.service, nullcontext()):
+            if call.service == "s3":
+                self._deletions.check(environ)
             answer: Iterable[bytes] = self._moto(environ, start_response)
             return answer
 

@@ -85,7 +85,7 @@ class Region:
         self.ec2 = Compute(self)
         self.ec2.instances.at_boot.append(self._give_role)
         self.bus = Bus(
-            functools.partial(self.client, caller="events"),
+            functools.partial(self.client, caller="events", attempts=1),
             pace=self.pace,
             later=functools.partial(self.ec2.clockwork.after, resource="events", state="on-its-way"),
             heard=functools.partial(heard, self),

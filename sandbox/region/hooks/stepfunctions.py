@@ -215,9 +215,8 @@ HOOKS = (
         "moto has JSONata only where LocalStack's Java bridge is, so every expression is a TypeError.",
         _evaluator,
     ),
-    *_everywhere(
-        (f"{ASL}jsonata.jsonata", f"{ASL}eval.states", f"{ASL}eval.variable_store"),
-        "encode_jsonata_variable_declarations",
+    Hook(
+        f"{ASL}eval.variable_store:encode_jsonata_variable_declarations",
         "moto puts strings into expressions without escaping quotes, backslashes and line ends.",
         _declarations,
         ("bindings",),

@@ -1,10 +1,11 @@
 """Step Functions' limits: what no Catch may swallow, how long a history may be and is read, how large data may be."""
 
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
-from moto.stepfunctions.exceptions import InvalidToken, ValidationException
+from moto.stepfunctions.exceptions import InvalidExecutionInput, InvalidToken, ValidationException
 from moto.stepfunctions.parser.api import ExecutionFailedEventDetails, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
@@ -100,14 +101,30 @@ def _parameters(_region: "Region", old: Moto) -> Moto:
     return _eval_parameters
 
 
+def _error_name(_region: "Region", old: Moto) -> Moto:
+    def named(error_name: str | None) -> Moto:
+        if error_name and error_name.startswith("States."):
+            return StatesErrorName(typ=StatesErrorNameType.from_name(error_name))
+        return old(error_name)
+
+    return named
+
+
 def check_input(text: str | None) -> None:
-    """Refuse an execution's input that is too large.
+    """Refuse an execution's input that is too large, or no JSON.
 
     Raises:
-        ValidationException: it is.
+        ValidationException: it is too large.
+        InvalidExecutionInput: it is no JSON.
 
     """
-    if text is not None and len(text.encode()) > LARGEST_BYTES:
+    if text is None:
+        return
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{error}'") from error
+    if len(text.encode()) > LARGEST_BYTES:
         raise ValidationException(
             "1 validation error detected: Value at 'input' failed to satisfy constraint: "
             f"Member must have length less than or equal to {LARGEST_BYTES}"
@@ -132,6 +149,16 @@ HOOKS = (
         "moto gives a whole history at once, and never backwards.",
         _history,
         ("self",),
+    ),
+    Hook(
+        f"{ASL}component.state.exec.state_parallel.branches_decl:CustomErrorName",
+        "moto breaks down where a branch ends with one of Step Functions' own errors.",
+        _error_name,
+    ),
+    Hook(
+        f"{ASL}component.state.exec.state_map.iteration.iteration_worker:CustomErrorName",
+        "moto breaks down where an iteration ends with one of Step Functions' own errors.",
+        _error_name,
     ),
     Hook(
         f"{ASL}component.state.exec.state_task.state_task:StateTask._eval_parameters",
