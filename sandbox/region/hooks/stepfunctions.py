@@ -230,7 +230,6 @@ HOOKS = (
     *_everywhere(
         (
             f"{TASKS}lambda_eval_utils",
-            f"{TASKS}service.state_task_service_sfn",
             f"{TASKS}service.state_task_service_aws_sdk",
             f"{TASKS}service.state_task_service_sns",
             f"{TASKS}service.state_task_service_events",
