@@ -1,5 +1,6 @@
 """A wrong fault plan is refused with line, field and remedy, all mistakes at once."""
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -8,7 +9,7 @@ import pytest
 from sandbox.faults.kinds import NodeFault
 from sandbox.faults.known import states
 from sandbox.faults.plan import Plan
-from sandbox.faults.plan_file import PlanError, plan_of, read_plan
+from sandbox.faults.plan_file import KINDS, PlanError, plan_of, read_plan
 from sandbox.faults.planes import RefusedFaultError, check
 from sandbox.faults.tally import Tally
 
@@ -34,6 +35,15 @@ def test_every_plan_of_the_documentation_is_right_and_says_which_ends_are_honest
     assert found.expect
     assert found.why
     assert all(expected.outcome != "cluster" or len(found.expect) == 1 for expected in found.expect)
+
+
+def test_every_example_of_the_documentation_is_right_and_every_kind_has_one() -> None:
+    text = (PLANS[0].parents[1] / "faults.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    examples = [block for block in blocks if block.startswith("- {kind")]
+    shown = [fault.kind for block in examples for fault in plan_of(f"title: x\nfaults:\n{block}").faults]
+    assert set(shown) == set(KINDS)
+    assert set(re.findall(r"\(faults/([a-z-]+)\.yaml\)", text)) == {path.stem for path in PLANS}
 
 
 def test_there_are_at_least_five_plans_with_ends_of_every_sort() -> None:
