@@ -83,6 +83,31 @@ class LightPlane:
             if server is not None:
                 server.stop()
 
+    # -- what may befall a node
+
+    def set_clock(self, instance_id: str, clock: NodeClock) -> None:
+        """Change a node's clock."""
+        with self.lock:
+            self.host(instance_id).clock = clock
+
+    def crash(self, instance_id: str) -> None:
+        """The server ends where it stands."""
+        with self.lock:
+            self.host(instance_id).server = None
+
+    def restart(self, instance_id: str) -> None:
+        """The server ends cleanly, and begins anew."""
+        self.shut_down(instance_id)
+        with self.lock:
+            serving.launch(self.host(instance_id), start_s=self.start_s, pid=next(self._pids))
+
+    def fill(self, instance_id: str) -> None:
+        """No namespace has room any more."""
+        with self.lock:
+            server = self.host(instance_id).server
+            for namespace in server.namespaces.values() if server is not None else ():
+                namespace.full = True
+
     # -- volumes
 
     def create_volume(self, volume_id: str, *, size_bytes: int, snapshot_id: str | None = None) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from tests.crash.journeys import Backup, Journey, ReplaceNode, Restore
+from tests.crash.backups import Backup
+from tests.crash.journeys import Journey, ReplaceNode, Restore
 from tests.crash.transfers import Export, Import
 
 JOURNEYS: Mapping[str, Journey] = {

@@ -6,11 +6,10 @@ from typing import Any
 from sandbox.light.content import Data
 from tests.crash.field import Execution, Field
 from tests.crash.invariants import Breach, Fate
-from tests.crash.journeys import Prepared, Provoked, done, fate_of, refused, whole
-from tests.crash.rows import How, Provocation, Row
+from tests.crash.journeys import WRITE_STOP, Prepared, done, fate_of, refused, whole
+from tests.crash.rows import How, Provocation, Row, Scene, states_of
 
-WRITE_STOP = {"lead_s": 3, "lease_s": 10, "budget_s": 8}
-UNDER_GUARD = ("StopWrites", "ResumeWrites")
+EXACT = "exact"
 
 
 class Export:
@@ -19,14 +18,19 @@ class Export:
     name = "export"
 
     @property
-    def provoked(self) -> Provoked:
-        """Any failure leads there."""
-        return {"AbandonExport": (Provocation("VerifyExport", How.KILLED),)}
+    def scenes(self) -> tuple[Scene, ...]:
+        """An exact export alone stops writes; any failure leads into AbandonExport."""
+        return (
+            Scene("", states_of(self.name, without=("StopWrites", "ResumeWrites", "AbandonExport"))),
+            Scene(EXACT, ("StopWrites", "RunExport", "ResumeWrites")),
+            Scene("failed", ("AbandonExport",), (Provocation("VerifyExport", How.KILLED),)),
+            Scene(f"{EXACT}-failed", ("AbandonExport",), (Provocation("ResumeWrites", How.KILLED),)),
+        )
 
     def prepare(self, field: Field, name: str, row: Row) -> Prepared:
-        """A cluster that serves; states under the guard are reached by an exact export alone."""
+        """A cluster that serves."""
         cluster = field.launch(name, write_stop=WRITE_STOP)
-        return Prepared(cluster, {"cluster": name, "exact": row.state in UNDER_GUARD})
+        return Prepared(cluster, {"cluster": name, "exact": row.scene.startswith(EXACT)})
 
     def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:
         """It serves on as before, and what was given up has left nothing, also before the next export clears up."""
@@ -60,9 +64,10 @@ class Import:
     name = "import"
 
     @property
-    def provoked(self) -> Provoked:
-        """Any failure leads there."""
-        return {"HaltImport": (Provocation("CheckImport", How.KILLED),)}
+    def scenes(self) -> tuple[Scene, ...]:
+        """Any failure leads into HaltImport."""
+        failed = Scene("failed", ("HaltImport",), (Provocation("CheckImport", How.KILLED),))
+        return (Scene("", states_of(self.name, without=failed.states)), failed)
 
     def prepare(self, field: Field, name: str, row: Row) -> Prepared:  # noqa: ARG002  # the protocol's
         """A cluster that was exported, and then lost all its records."""

@@ -24,6 +24,7 @@ from sandbox.region.hooks import (
     s3,
     ssm,
     stepfunctions,
+    stepfunctions_limits,
     stepfunctions_templates,
     sts,
 )
@@ -52,6 +53,7 @@ HOOKS: tuple[Hook, ...] = (
     *s3.HOOKS,
     *ssm.HOOKS,
     *stepfunctions.HOOKS,
+    *stepfunctions_limits.HOOKS,
     *stepfunctions_templates.HOOKS,
     *sts.HOOKS,
 )
