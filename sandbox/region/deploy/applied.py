@@ -29,9 +29,8 @@ def apply(region: "Region", stack: Moto) -> None:
             act(client_of(region), resource)
     known.aerokeep_held = {resource.logical_id: resource for resource in resources}
     for logical_id, old in before.items():
-        new = known.aerokeep_held.get(logical_id)
-        if new is None or new.physical_id != old.physical_id:
-            _remove(region, old)
+        if logical_id not in known.aerokeep_held:
+            remove(region, old)
 
 
 def held_of(known: Moto) -> dict[str, Resource]:
@@ -50,10 +49,11 @@ def remove_all(region: "Region", stack: Moto) -> None:
     template = stack.template_dict.get("Resources", {})
     for logical_id, resource in held_of(stack.resource_map).items():
         if template.get(logical_id, {}).get("DeletionPolicy") != "Retain":
-            _remove(region, resource)
+            remove(region, resource)
 
 
-def _remove(region: "Region", resource: Resource) -> None:
+def remove(region: "Region", resource: Resource) -> None:
+    """What `apply` has made of one resource."""
     if act := REMOVE.get(resource.kind):
         with suppress(ClientError):  # whoever was faster
             act(client_of(region), resource)

@@ -91,8 +91,9 @@ def document(client: Client, old: Resource, new: Resource) -> None:
     ssm, name = client("ssm"), new.physical_id
     content = wanted["Content"] if isinstance(wanted["Content"], str) else json.dumps(wanted["Content"])
     shape = {"Name": name, "DocumentFormat": wanted.get("DocumentFormat", "JSON")}
+    target = {"TargetType": wanted["TargetType"]} if "TargetType" in wanted else {}
     try:
-        made = ssm.update_document(Content=content, DocumentVersion="$LATEST", **shape)["DocumentDescription"]
+        made = ssm.update_document(Content=content, DocumentVersion="$LATEST", **shape, **target)["DocumentDescription"]
         version = str(made["DocumentVersion"])
     except ssm.exceptions.DuplicateDocumentContent:
         listed = ssm.list_document_versions(Name=name)["DocumentVersions"]

@@ -50,16 +50,16 @@ def _create(_region: "Region", old: Moto) -> Moto:
         stack = _stack(self, stack_name)
         if _find(self, name, stack_name):
             raise AlreadyExistsException(f"ChangeSet {name} cannot be created due to a mismatch")
-        if asked["change_set_type"] == "CREATE" and stack is not None:
-            if stack.status != IN_REVIEW:
-                message = (
-                    f"Stack [{stack_name}] already exists and cannot be created again with the changeSet [{name}]."
-                )
-                raise ValidationError(message=message)
-            del self.stacks[stack.stack_id]  # moto makes another; AWS takes the one that waits for its change set
-        made: tuple[str, str] = old(self, *args, **asked)
-        _look_again(self.change_sets[made[0]])
-        return made
+        if asked["change_set_type"] == "CREATE" and stack is not None and stack.status != IN_REVIEW:
+            ending = f"already exists and cannot be created again with the changeSet [{name}]."
+            raise ValidationError(message=f"Stack [{stack_name}] {ending}")
+        change_set_id, stack_id = old(self, *args, **asked)
+        change_set = self.change_sets[change_set_id]
+        if stack is not None and stack_id != stack.stack_id:
+            del self.stacks[stack_id]
+            change_set.stack, change_set.stack_id = stack, stack.stack_id
+        _look_again(change_set)
+        return change_set_id, change_set.stack_id
 
     return create_change_set
 

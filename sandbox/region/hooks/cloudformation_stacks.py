@@ -78,10 +78,15 @@ def _settle(region: "Region", stack: Moto) -> None:
 
 def _export(stack: Moto) -> None:
     """Let other stacks import what this one exports now, and nothing that it exported before."""
-    exports = cloudformation_backends[stack.account_id][stack.region_name].exports
-    for name in [name for name, export in exports.items() if export.exporting_stack_id == stack.stack_id]:
-        del exports[name]
-    exports.update({export.name: export for export in stack.exports})
+    backend = cloudformation_backends[stack.account_id][stack.region_name]
+    _forget_exports(backend, stack)
+    backend.exports.update({export.name: export for export in stack.exports})
+
+
+def _forget_exports(backend: Moto, stack: Moto) -> None:
+    mine = [name for name, export in backend.exports.items() if export.exporting_stack_id == stack.stack_id]
+    for name in mine:
+        del backend.exports[name]
 
 
 def _update_resource(region: "Region", _old: Moto) -> Moto:
@@ -123,7 +128,10 @@ def _updated(region: "Region", known: Moto, logical_id: str) -> Moto:
             name, wanted, region.account, region.region, LogicalId=logical_id, StackId=known.stack_id, ResourceType=kind
         )
     made.cf_resource_type, made.logical_resource_id = kind, logical_id
-    held[logical_id] = Resource(logical_id, kind, str(made.physical_resource_id or ""), wanted["Properties"])
+    new = Resource(logical_id, kind, str(made.physical_resource_id or ""), wanted["Properties"])
+    if old.physical_id not in ("", new.physical_id):
+        applied.remove(region, old)
+    held[logical_id] = new
     return made
 
 
@@ -142,15 +150,18 @@ def _again(_region: "Region", old: Moto) -> Moto:
     return update_stack
 
 
-def _delete(region: "Region", old: Moto) -> Moto:
+def _delete(region: "Region", _old: Moto) -> Moto:
     def delete_stack(self: Moto, name_or_stack_id: str) -> None:
         stack = next((s for s in self.stacks.values() if name_or_stack_id in (s.name, s.stack_id)), None)
-        if stack is not None and stack.enable_termination_protection:
+        if stack is None:
+            return
+        if stack.enable_termination_protection:
             message = f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
             raise ValidationError(message=message)
-        if stack is not None:
-            applied.remove_all(region, stack)
-        old(self, name_or_stack_id)
+        applied.remove_all(region, stack)
+        stack.delete()
+        self.deleted_stacks[stack.stack_id] = self.stacks.pop(stack.stack_id)
+        _forget_exports(self, stack)
 
     return delete_stack
 

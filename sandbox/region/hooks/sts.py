@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
 from moto.iam.models import iam_backends
 
-from sandbox.region.credentials import OPERATOR, PREFIX, SECRET, access_key, caller_of
+from sandbox.region.credentials import SECRET, access_key, signer
 from sandbox.region.hooks.hook import Hook
 
 if TYPE_CHECKING:
@@ -52,15 +53,18 @@ def _role(backend: Moto, name: str) -> Moto:
 
 
 def _identity(_region: "Region", old: Moto) -> Moto:
-    def get_caller_identity(self: Moto, access_key_id: str, region: str) -> tuple[str, str, str]:
-        caller = caller_of(access_key_id)
-        if not access_key_id.startswith(PREFIX) or caller == OPERATOR or not (role := _role(self, caller)):
-            found: tuple[str, str, str] = old(self, access_key_id, region)
-            return found
-        sessions = [held.session_name for held in self.assumed_roles if held.access_key_id == access_key_id]
+    def get_caller_identity(self: Moto) -> Moto:
+        backend = self.backend
+        caller, _ = signer(self.headers.get("Authorization", "")) or ("", "")
+        role = _role(backend, caller)
+        if role is None:
+            return old(self)
+        key = access_key(caller)
+        sessions = [held.session_name for held in backend.assumed_roles if held.access_key_id == key]
         session = sessions[-1] if sessions else caller
-        arn = f"arn:{self.partition}:sts::{self.account_id}:assumed-role/{caller}/{session}"
-        return f"{role.id}:{session}", arn, str(self.account_id)
+        account = backend.account_id
+        arn = f"arn:{backend.partition}:sts::{account}:assumed-role/{caller}/{session}"
+        return ActionResult({"UserId": f"{role.id}:{session}", "Account": account, "Arn": arn})
 
     return get_caller_identity
 
@@ -78,9 +82,9 @@ HOOKS = (
         ("self", "region_name", "role_session_name", "role_arn", "policy", "duration", "external_id"),
     ),
     Hook(
-        f"{BACKEND}get_caller_identity",
+        "moto.sts.responses:TokenResponse.get_caller_identity",
         "moto tells functions and nodes that they are a user.",
         _identity,
-        ("self", "access_key_id", "region"),
+        ("self",),
     ),
 )
