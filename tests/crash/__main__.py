@@ -16,6 +16,8 @@ from tests.crash.rows import Row, Site, rows_of, sampled
 JOBS = 6
 HANDS = 4
 """Rows that one process plays at once: they mostly wait."""
+PROGRESS = 100
+"""Rows between two words of how far it is."""
 
 
 @dataclass
@@ -85,6 +87,8 @@ def _play(crew: Crew, rows: Mapping[str, Sequence[Row]]) -> list[Tally]:
             print(line, flush=True)
         tally = tallies[report.row.journey]
         tally.reports.append(report)
+        if (played := sum(len(each.reports) for each in tallies.values())) % PROGRESS == 0:
+            print(f"{played} of {len(everything)} rows after {time.monotonic() - began:.0f} s", flush=True)
         if len(tally.reports) == tally.rows:
             _tell(tally, seconds=time.monotonic() - began)
     return list(tallies.values())

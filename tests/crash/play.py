@@ -11,8 +11,10 @@ from tests.crash.field import GUARDIAN, Execution, Field
 from tests.crash.invariants import Breach, Mark, breaches, longest_lambda, mark, overrun, oversized, unprotected
 from tests.crash.journeys import Journey, Prepared
 from tests.crash.programme import JOURNEYS
-from tests.crash.rows import How, Provocation, Row, Scene, Site, handler_of, lambda_states, machine
+from tests.crash.rows import OF_CALLS, How, Provocation, Row, Scene, Site, handler_of, lambda_states, machine
 from tests.crash.strikes import Seen, Strike
+
+PROTECT = "protect"
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Performance:
                 yield from self._judge(prepared, since)
             yield from self._journey.ended_well(self._field, prepared, again)
             if again.status == "SUCCEEDED" and self._protects():
-                yield from unprotected(self._field, prepared.cluster)
+                yield from self._unprotected(prepared)
             yield from oversized(self.executions)
             yield from overrun(self._field, self.executions, expected=self._row.how is How.TIMED_OUT)
         finally:
@@ -134,6 +136,14 @@ class Performance:
 
     def _protects(self) -> bool:
         return any(state.startswith("Protect") for state in lambda_states(machine(self._row.journey)))
+
+    def _unprotected(self, prepared: Prepared) -> Iterator[Breach]:
+        """What was kept from protecting says so, and goes on: then the next round of ``protect`` must do it."""
+        kept_from_it = self._row.state.startswith("Protect") and self._row.how in OF_CALLS
+        if kept_from_it and any(unprotected(self._field, prepared.cluster)):
+            request = {"cluster": prepared.cluster.name}
+            self.executions.append(self._field.run(PROTECT, f"{self._name}-protect", request))
+        yield from unprotected(self._field, prepared.cluster)
 
     def _run_again(self, part: str, request: Mapping[str, Any]) -> Execution:
         """Runs are named to the second: two inputs that are alike make two runs only if their seconds differ."""

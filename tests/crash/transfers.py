@@ -36,7 +36,7 @@ class Export:
         """It serves on as before, and what was given up has left nothing, also before the next export clears up."""
         name = prepared.cluster.name
         first = f"{name}/first"
-        half = [breach for found in exports_of(field, name).items() for breach in _half(field, name, *found)]
+        half = any(half_exports(field, name))
         return fate_of(prepared.cluster, old=first, new=first), whole(prepared.cluster) and not half
 
     def once_more(self, field: Field, prepared: Prepared, again: Execution) -> None:
@@ -50,8 +50,7 @@ class Export:
         found = exports_of(field, name)
         if found.get(str(again.output.get("export")), {}).get("state") != "committed":
             yield Breach("no_export", again.words)
-        for export_id, manifest in found.items():
-            yield from _half(field, name, export_id, manifest)
+        yield from half_exports(field, name)
 
     def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
         """Nothing."""
@@ -103,6 +102,12 @@ def exports_of(field: Field, cluster: str) -> dict[str, dict[str, Any]]:
     prefix = f"clusters/{cluster}/exports/"
     ids = {key.removeprefix(prefix).split("/")[0] for key in field.sizes(prefix)}
     return {export_id: field.json(f"{prefix}{export_id}/manifest.json") for export_id in ids}
+
+
+def half_exports(field: Field, cluster: str) -> Iterator[Breach]:
+    """What is there of exports that are none, and what is not of those that are."""
+    for export_id, manifest in exports_of(field, cluster).items():
+        yield from _half(field, cluster, export_id, manifest)
 
 
 def _half(field: Field, cluster: str, export_id: str, manifest: Mapping[str, Any]) -> Iterator[Breach]:
