@@ -75,6 +75,7 @@ class Schedules:
         self._region = region
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="aerokeep-schedules", daemon=True)
+        self._turning = threading.RLock()
         self._waiting: dict[str, _Waiting] = {}
         self._began = datetime.now(UTC)
         self._began_monotonic = time.monotonic()
@@ -102,14 +103,22 @@ class Schedules:
         gone_s = time.monotonic() - self._began_monotonic
         return self._began + timedelta(seconds=gone_s / (self._region.pace.schedule_scale or 1.0))
 
+    def turn_to(self, instant: datetime) -> None:
+        """Set the schedules' own clock; everything is counted from then on anew."""
+        with self._turning:
+            self._began, self._began_monotonic = instant, time.monotonic()
+            self._looked_at = instant
+            self._waiting.clear()
+
     def _work(self) -> None:
         while not self._stopped.wait(TICK_S):
-            now = self.now()
-            entries = {entry.arn: entry for entry in self._entries()}
-            self._waiting = {arn: waiting for arn, waiting in self._waiting.items() if arn in entries}
-            for entry in entries.values():
-                self._look(entry, now)
-            self._looked_at = now
+            with self._turning:
+                now = self.now()
+                entries = {entry.arn: entry for entry in self._entries()}
+                self._waiting = {arn: waiting for arn, waiting in self._waiting.items() if arn in entries}
+                for entry in entries.values():
+                    self._look(entry, now)
+                self._looked_at = now
 
     def _entries(self) -> Iterator[Entry]:
         account, region = self._region.account, self._region.region
