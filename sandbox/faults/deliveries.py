@@ -9,20 +9,20 @@ from sandbox.faults.kinds import CommandFault, EventFault
 from sandbox.faults.seams import asked
 from sandbox.faults.site import Site
 from sandbox.faults.tally import Tally
-from sandbox.region import bus, commands
+from sandbox.region import bus, command
 from sandbox.region.invocations import Invocation
 
 
 def arm_command(fault: CommandFault, tally: Tally, site: Site) -> AbstractContextManager[None]:
     """Give the commands that the fault means its fate."""
     fates = {
-        "late": commands.Fate(late_s=fault.late_s or 0.0),
-        "lost": commands.Fate(lost=True),
-        "twice": commands.Fate(twice=True),
-        "hung": commands.Fate(hung=True),
+        "late": command.Fate(late_s=fault.late_s or 0.0),
+        "lost": command.Fate(lost=True),
+        "twice": command.Fate(twice=True),
+        "hung": command.Fate(hung=True),
     }
 
-    def fate(invocation: Invocation) -> commands.Fate | None:
+    def fate(invocation: Invocation) -> command.Fate | None:
         if invocation.document.rpartition("aerokeep-")[2] != fault.document:
             return None
         if not site.is_node(invocation.instance_id, fault.node):

@@ -4,7 +4,7 @@ import ipaddress
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ NETWORK = ipaddress.ip_network("10.77.0.0/16")
 FIRST_ADDRESS = 10
 FILE_DEVICE = "/dev/sdf"
 RAW_DEVICE = "/dev/sdg"
-DATA_DEVICES = (FILE_DEVICE, RAW_DEVICE)
+RAW_DEVICES = (RAW_DEVICE,)
+DATA_DEVICES = (FILE_DEVICE, *RAW_DEVICES)
 MOUNT_POINT = "/opt/aerospike/data"
 WORK_DIRECTORY = "/opt/aerospike"
 NAMESPACES = ("test", "raw")
@@ -38,6 +39,19 @@ class Member:
     node_id: str
     instance_id: str
     private_ip: str
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What the instances of clusters are made with, beyond the defaults."""
+
+    profile: str | None = None
+    """The name of an instance profile that exists."""
+    kms_key_id: str | None = None
+    """The key of all volumes; none are encrypted without one."""
+    key_name: str | None = None
+    files: bool = True
+    """The first namespace is kept in a file; else on its device, and nothing needs to be frozen."""
 
 
 @dataclass(frozen=True)
@@ -71,39 +85,68 @@ class LightCluster:
 class LightClusters:
     """The network and the image that light clusters are launched with."""
 
-    def __init__(self, region: Region, plane: LightPlane) -> None:
+    def __init__(self, region: Region, plane: LightPlane, hardware: Hardware | None = None) -> None:
         self._region, self._plane = region, plane
+        self._hardware = hardware or Hardware()
         ec2 = region.client("ec2")
         vpc_id = ec2.create_vpc(CidrBlock=str(NETWORK))["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock=str(NETWORK), AvailabilityZone=f"{region.region}a")
         self._subnet_id = subnet["Subnet"]["SubnetId"]
         self._image_id = ec2.register_image(Name="aerokeep-light-node")["ImageId"]
+        self._bare_image_id = ec2.register_image(Name="aerokeep-light-node-of-any-build")["ImageId"]
         ec2.create_tags(Resources=[self._image_id], Tags=_tags({"aerokeep:build": BUILD}))
         self._numbers = itertools.count(FIRST_ADDRESS)
 
-    def launch(self, name: str, *, tag: tuple[str, str], nodes: int = 3, timeline: str = "first") -> LightCluster:
-        """A cluster of `nodes` that serves, with all of its records on `timeline`."""
+    def launch(
+        self,
+        name: str,
+        *,
+        tag: tuple[str, str],
+        nodes: int = 3,
+        raw_devices: Sequence[str] = RAW_DEVICES,
+        timeline: str = "first",
+        known_build: bool = True,
+    ) -> LightCluster:
+        """A cluster of `nodes` that serves, with all of its records on `timeline`.
+
+        Args:
+            name: its name.
+            tag: the tag of its instances.
+            nodes: how many.
+            raw_devices: their data volumes beside the one with a filesystem.
+            timeline: see `LightCluster.write`.
+            known_build: its image is tagged with the build that it holds.
+
+        """
+        image_id = self._image_id if known_build else self._bare_image_id
         addresses = [str(NETWORK[next(self._numbers)]) for _ in range(nodes)]
-        ids = [self._run_instance(f"{name}-{number}", ip, tag) for number, ip in enumerate(addresses, start=1)]
+        devices = (FILE_DEVICE, *raw_devices)
+        ids = [
+            self._run_instance(f"{name}-{number}", ip, tag, image_id=image_id, devices=devices)
+            for number, ip in enumerate(addresses, start=1)
+        ]
         members = tuple(
             Member(f"A{number}", instance_id, ip)
             for number, (instance_id, ip) in enumerate(zip(ids, addresses, strict=True), start=1)
         )
         self._until(lambda: all(self._listens(member.instance_id) for member in members), members)
         for member in members:
-            self._install(name, member, addresses)
+            self._install(name, member, addresses, raw_devices)
         cluster = LightCluster(self._plane, name, members)
         self._until(lambda: all(server.ready for server in cluster.servers()), cluster)
         cluster.write(timeline)
         return cluster
 
-    def _run_instance(self, name: str, private_ip: str, tag: tuple[str, str]) -> str:
+    def _run_instance(
+        self, name: str, private_ip: str, tag: tuple[str, str], *, image_id: str, devices: Sequence[str]
+    ) -> str:
         """As an operator who leaves all defaults: volumes and interface would go with the instance."""
-        disks = [{"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True}}]
-        disks += [{"DeviceName": device, "Ebs": {"VolumeSize": 4, "VolumeType": "gp3"}} for device in DATA_DEVICES]
+        sealed = _sealed(self._hardware)
+        disks = [{"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True, **sealed}}]
+        disks += [{"DeviceName": device, "Ebs": {"VolumeSize": 4, "VolumeType": "gp3", **sealed}} for device in devices]
         tags = _tags({"Name": name, tag[0]: tag[1]})
         made = self._region.client("ec2").run_instances(
-            ImageId=self._image_id,
+            ImageId=image_id,
             InstanceType="m5.large",
             MinCount=1,
             MaxCount=1,
@@ -111,22 +154,29 @@ class LightClusters:
             PrivateIpAddress=private_ip,
             BlockDeviceMappings=disks,
             TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
+            **_options(self._hardware),
         )
         return str(made["Instances"][0]["InstanceId"])
 
     def _listens(self, instance_id: str) -> bool:
         return self._region.commands.agent(instance_id).listens
 
-    def _install(self, name: str, member: Member, addresses: list[str]) -> None:
+    def _install(self, name: str, member: Member, addresses: list[str], raw_devices: Sequence[str]) -> None:
         """What an installer leaves: conf, index, a filesystem, and a server that has been started."""
         with self._plane.lock:
             host = self._plane.host(member.instance_id)
             volume = host.volume_at(FILE_DEVICE)
-            if volume is not None:
+            if volume is not None and self._hardware.files:
                 volume.content = Content(fs_type="ext4")
-            for path, content in _files(name, member, host, addresses).items():
+            layout = _layout(member, host, addresses, raw_devices, in_file=self._hardware.files)
+            for path, content in _files(name, layout, self._fstab(host)).items():
                 host.write(path, content)
             self._plane.boot(member.instance_id)
+
+    def _fstab(self, host: Host) -> str:
+        """The line of the filesystem that holds files; empty where nothing is kept in files."""
+        found = [host.device_of(volume) for volume in host.devices.values() if volume.device == FILE_DEVICE]
+        return f"{found[0]} {MOUNT_POINT} ext4 defaults 0 2\n" if self._hardware.files else ""
 
     @staticmethod
     def _until(question: Callable[[], bool], what: object) -> None:
@@ -137,22 +187,40 @@ class LightClusters:
             time.sleep(POLL_S)
 
 
-def _files(name: str, member: Member, host: Host, addresses: list[str]) -> Mapping[str, bytes]:
-    volumes = {volume.device: volume for volume in host.devices.values()}
-    layout = Layout(
+def _layout(member: Member, host: Host, addresses: list[str], raw_devices: Sequence[str], *, in_file: bool) -> Layout:
+    device_at = {volume.device: host.device_of(volume) for volume in host.devices.values()}
+    return Layout(
         node_id=member.node_id.lower(),
         private_ip=member.private_ip,
         data_file=f"{MOUNT_POINT}/test.dat",
-        raw_devices=(host.device_of(volumes[RAW_DEVICE]),),
+        data_device=None if in_file else device_at[FILE_DEVICE],
+        raw_devices=tuple(device_at[device] for device in raw_devices),
         work_directory=WORK_DIRECTORY,
         log_file="/var/log/aerospike/aerospike.log",
         seeds=tuple(addresses),
     )
+
+
+def _files(name: str, layout: Layout, fstab: str) -> Mapping[str, bytes]:
     return {
         CONF: aerospike_conf(layout).replace("cluster-name demo", f"cluster-name {name}").encode(),
-        FSTAB: f"{host.device_of(volumes[FILE_DEVICE])} {MOUNT_POINT} ext4 defaults 0 2\n".encode(),
+        FSTAB: fstab.encode(),
         f"{WORK_DIRECTORY}/smd/sindex.smd": json.dumps(INDEX).encode(),
     }
+
+
+def _sealed(hardware: Hardware) -> dict[str, Any]:
+    return {"Encrypted": True, "KmsKeyId": hardware.kms_key_id} if hardware.kms_key_id else {}
+
+
+def _options(hardware: Hardware) -> dict[str, Any]:
+    """What RunInstances is asked beyond the defaults."""
+    options: dict[str, Any] = {}
+    if hardware.profile:
+        options["IamInstanceProfile"] = {"Name": hardware.profile}
+    if hardware.key_name:
+        options["KeyName"] = hardware.key_name
+    return options
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, Any]]:

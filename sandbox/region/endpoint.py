@@ -13,9 +13,13 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from sandbox.region import wire
+from sandbox.region.conditional import Deletions
 from sandbox.region.faults import ApiCall, ApiError, Faults, LostResponseError
+from sandbox.region.limits import check_limits
+from sandbox.region.pace import Pace
 from sandbox.region.presigned import check_checksum, check_signed
 from sandbox.region.recorder import LOST, Recorder, outcome_of
+from sandbox.region.throttles import Throttles
 
 StartResponse = Callable[..., Any]
 POLL_S = 0.02
@@ -51,15 +55,17 @@ CONDITIONAL = ("dynamodb", "s3")
 class Gate:
     """WSGI application: S3's checks, the faults and the recorder, around moto."""
 
-    def __init__(self, faults: Faults, recorder: Recorder) -> None:
-        self._faults, self._recorder = faults, recorder
+    def __init__(self, faults: Faults, recorder: Recorder, *, throttles: Throttles, pace: Pace) -> None:
+        self._faults, self._recorder, self._throttles, self._pace = faults, recorder, throttles, pace
         self._moto = Dispatcher()
+        self._deletions = Deletions()
         self._turns: Mapping[str, AbstractContextManager[Any]] = {service: Lock() for service in CONDITIONAL}
 
     def __call__(self, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request; its body is read here, so that checks, faults and moto can each see all of it."""
         body = _read(environ)
         call = wire.api_call(environ, body)
+        environ["aerokeep.arrived"] = time.monotonic()
         _settle(environ, body, call)
         if self._recorder.idle:
             return self._guarded(call, environ, body, start_response)
@@ -95,6 +101,17 @@ class Gate:
             return _drop(environ, start_response)
 
     def _answer(self, call: ApiCall, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
+        self._throttles.ask(call)
+        check_limits(call)
+        if not self._pace.calls_s:
+            return self._faulted(call, environ, start_response)
+        lasts_s = self._pace.call_s(f"{call.service}.{call.action}")
+        time.sleep(lasts_s / 2)
+        chunks = self._faulted(call, environ, start_response)
+        time.sleep(lasts_s / 2)
+        return chunks
+
+    def _faulted(self, call: ApiCall, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._faults.idle:
             return self._act(call, environ, start_response)
         self._faults.ask_before(call)
@@ -106,6 +123,8 @@ class Gate:
 
     def _act(self, call: ApiCall, environ: wire.Environ, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401  # WSGI's
         with self._turns.get(call.service, nullcontext()):
+            if call.service == "s3":
+                self._deletions.check(environ)
             answer: Iterable[bytes] = self._moto(environ, start_response)
             return answer
 
@@ -137,8 +156,7 @@ def _drop(environ: wire.Environ, start_response: StartResponse) -> Iterable[byte
 class Endpoint:
     """The server thread. `start` gives its URL; it listens on loopback only."""
 
-    def __init__(self, faults: Faults, recorder: Recorder, *, port: int = 0) -> None:
-        gate = Gate(faults, recorder)
+    def __init__(self, gate: Gate, *, port: int = 0) -> None:
         self._server = make_server("127.0.0.1", port, gate, threaded=True, request_handler=QuietHandler)
         self._thread = Thread(target=self._server.serve_forever, args=(POLL_S,), name="aerokeep-region", daemon=True)
 

@@ -1,13 +1,14 @@
 """How long things take in the region: small numbers by default, so that tests are quick."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """Durations and sizes of the region; `reference/aws.md` §J has what real ones are."""
+    """Durations and sizes of the region; `latency.py` has what real ones are."""
 
     snapshot_pending_s: float = 0.3
     """From the cut until a snapshot is ``completed``; Progress rises meanwhile."""
@@ -21,6 +22,12 @@ class Pace:
     """Each node adds between nothing and this."""
     ssm_invisible_s: float = 0.0
     """For so long GetCommandInvocation says InvocationDoesNotExist."""
+    ssm_retry_s: float = 1.0
+    """From an attempt that reached no agent until the next; the command is ``Delayed`` from then on."""
+    ssm_timeout_scale: float = 1.0
+    """TimeoutSeconds of commands, of which AWS takes no less than 30, are multiplied by this."""
+    ssm_most_pending: int | None = None
+    """So many invocations may be pending; a command that would make it more ends as ``RateExceeded``."""
     wait_scale: float = 0.01
     """Wait states and retry intervals of state machines are multiplied by this; timeouts stay real."""
     volume_creating_s: float = 0.02
@@ -63,5 +70,23 @@ class Pace:
     """How often alarms are evaluated, and status checks become metrics."""
     schedule_scale: float | None = None
     """The time between two firings of a schedule is multiplied by this; by default none fires."""
+    event_delivery_s: float = 0.0
+    """From what happens until its event reaches a rule."""
+    lambda_cold_s: float = 0.0
+    """What a new instance of a function takes besides, before its handler runs."""
+    lambda_warm_s: float = 0.0
+    """What any invocation takes besides."""
+    transition_s: float = 0.0
+    """What Step Functions takes from state to state."""
+    calls_s: Mapping[str, float] = field(default_factory=dict)
+    """``service.Action`` → how long the call itself takes, half of it before its effect."""
+    retry_scale: float = 0.01
+    """Pauses before EventBridge tries a target again, and the age of its events, are multiplied by this."""
+    history_events: int = 25_000
+    """An execution whose history has no room for more ends as ``FAILED``."""
     gib_bytes: int = 16 * MIB
     """What the data plane holds for one GiB of an EBS volume."""
+
+    def call_s(self, name: str) -> float:
+        """How long a call itself takes."""
+        return self.calls_s.get(name, 0.0)

@@ -18,22 +18,25 @@ from moto.core.config import default_user_config
 from sandbox.region import hooks, nodes
 from sandbox.region.alarms import Alarms
 from sandbox.region.bus import Bus
+from sandbox.region.changes import Changes
 from sandbox.region.commands import Commands
 from sandbox.region.credentials import OPERATOR, SECRET, access_key
 from sandbox.region.ec2.compute import Compute
-from sandbox.region.endpoint import Endpoint
+from sandbox.region.endpoint import Endpoint, Gate
 from sandbox.region.faults import Faults
 from sandbox.region.follow import StateEvent, follow
-from sandbox.region.hooks.events import topic_messages
+from sandbox.region.hooks.events import heard, topic_messages
 from sandbox.region.hooks.stepfunctions import abort_executions
 from sandbox.region.invocations import Invocation
 from sandbox.region.lambdas.fleet import Fleet
 from sandbox.region.mirror import Mirror
+from sandbox.region.notices import Notices
 from sandbox.region.pace import Pace
 from sandbox.region.plane import Plane, RolePlane
 from sandbox.region.recorder import HostAct, Recorder
 from sandbox.region.schedules import Schedules
 from sandbox.region.snapshots import Ledger
+from sandbox.region.throttles import Throttles
 
 if TYPE_CHECKING:
     from sandbox.region.deploy.differences import Difference
@@ -70,14 +73,24 @@ class Region:
         self.plane = plane
         self.tag = plane.workdir.name
         self.faults = Faults()
+        self.throttles = Throttles(self.pace)
         self.mirror = Mirror(plane, self.pace)
-        self.snapshots = Ledger(plane, self.pace)
-        self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
+        self.changes = Changes()
+        self.snapshots = Ledger(plane, self.pace, self.changes)
+        self.fleet = Fleet(
+            layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag, starting=self._let_start
+        )
         self.recorder = Recorder(self.fleet)
-        self.commands = Commands(plane, self.pace, tag=self.tag, ended=self._note)
+        self.commands = Commands(plane, self.pace, tag=self.tag, changes=self.changes, ended=self._note)
         self.ec2 = Compute(self)
         self.ec2.instances.at_boot.append(self._give_role)
-        self.bus = Bus(functools.partial(self.client, caller="events"))
+        self.bus = Bus(
+            functools.partial(self.client, caller="events", attempts=1),
+            pace=self.pace,
+            later=functools.partial(self.ec2.clockwork.after, resource="events", state="on-its-way"),
+            heard=functools.partial(heard, self),
+        )
+        self.notices = Notices(self)
         self.alarms = Alarms(self)
         self.schedules = Schedules(self)
         self._endpoint: Endpoint | None = None
@@ -100,7 +113,8 @@ class Region:
         logging.getLogger("moto").setLevel(logging.CRITICAL)  # a state that fails is no news to the region
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         default_user_config["iam"]["load_aws_managed_policies"] = True
-        self._endpoint = Endpoint(self.faults, self.recorder, port=self._port)
+        gate = Gate(self.faults, self.recorder, throttles=self.throttles, pace=self.pace)
+        self._endpoint = Endpoint(gate, port=self._port)
         os.environ["MOTO_PORT"] = str(self._endpoint.port)
         self._endpoint.start()
         self.bus.start()
@@ -209,6 +223,11 @@ class Region:
             )
         )
 
+    def _let_start(self, *, cold: bool) -> None:
+        seconds = self.pace.lambda_warm_s + (self.pace.lambda_cold_s if cold else 0.0)
+        if seconds:
+            time.sleep(seconds)
+
     def _give_role(self, instance_id: str) -> None:
         """Let a node that has been powered on call AWS in the role of its instance profile."""
         if isinstance(self.plane, RolePlane):
@@ -219,10 +238,20 @@ class Region:
         """Launch an instance through the public API; `details` are the other fields of `nodes.NodeSpec`."""
         return nodes.launch(self, nodes.NodeSpec(name=name, private_ip=private_ip, **details))
 
-    def set_agent(self, instance_id: str, *, online: bool, hears: bool = True, version: str | None = None) -> None:
-        """Say whether a node's SSM agent is reachable, whether it then picks up commands, and which version it is."""
+    def set_agent(
+        self,
+        instance_id: str,
+        *,
+        online: bool,
+        hears: bool = True,
+        replies: bool = True,
+        heeds_cancel: bool = True,
+        version: str | None = None,
+    ) -> None:
+        """Say whether a node's SSM agent is reachable, what it then does with commands, and which version it is."""
         agent = self.commands.agent(instance_id)
         agent.online, agent.hears, agent.version = online, hears, version or agent.version
+        agent.replies, agent.heeds_cancel = replies, heeds_cancel
 
     def power_loss(self, instance_id: str) -> None:
         """The host under an instance dies: no process, agent or instance store is left, yet it is ``running``."""
@@ -260,7 +289,6 @@ class Region:
 
     def deploy(self, cdk_out: Path, stacks: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
         """Deploy a synthesized app; → stack → outputs. Templates are used byte for byte."""
-        self.fleet.start()
         from sandbox.region.deploy import app  # noqa: PLC0415  # the deploy package uses Region
 
         return app.deploy(self, cdk_out, stacks)

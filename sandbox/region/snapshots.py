@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sandbox.region.changes import Change, Changes
 from sandbox.region.faults import ApiError
 from sandbox.region.pace import Pace
 from sandbox.region.plane import Plane
@@ -56,8 +57,8 @@ def members(attached: Mapping[str, str], *, root_device: str, without: Exclusion
 class Ledger:
     """Times and states of all snapshots; moto keeps the rest."""
 
-    def __init__(self, plane: Plane, pace: Pace) -> None:
-        self._plane, self._pace = plane, pace
+    def __init__(self, plane: Plane, pace: Pace, changes: Changes) -> None:
+        self._plane, self._pace, self._changes = plane, pace, changes
         self._lock = threading.Lock()
         self._facts: dict[str, Fact] = {}
         self._last_cut: dict[str, float] = {}
@@ -97,10 +98,15 @@ class Ledger:
             self.cut(instance_id, taken)
         else:
             for volume_id, snapshot_id in taken.items():
-                self.cut_one(volume_id, snapshot_id)
+                self._cut_one(volume_id, snapshot_id)
+        self._changes.tell(Change("snapshot-set", instance_id, "pending", {"volumes": dict(taken)}))
 
     def cut_one(self, volume_id: str, snapshot_id: str) -> None:
         """CreateSnapshot: one volume, attached or not."""
+        self._cut_one(volume_id, snapshot_id)
+        self._changes.tell(Change("snapshot", snapshot_id, "pending", {"volume": volume_id}))
+
+    def _cut_one(self, volume_id: str, snapshot_id: str) -> None:
         self._plane.cut_volume(volume_id, snapshot_id)
         with self._lock:
             self._facts[snapshot_id] = Fact(volume_id, time.monotonic(), self._pace.snapshot_pending_s)
@@ -116,11 +122,20 @@ class Ledger:
         """Put one into ``error``, as AWS does when, say, a key cannot be used (and then with it its whole set)."""
         with self._lock:
             self._facts[snapshot_id] = replace(self._facts[snapshot_id], error=message)
+        self._changes.tell(Change("snapshot", snapshot_id, "error"))
 
     def hold(self, snapshot_id: str, pending_s: float) -> None:
         """Let one be pending for so long, counted from its cut."""
         with self._lock:
             self._facts[snapshot_id] = replace(self._facts[snapshot_id], pending_s=pending_s)
+        self._changes.tell(Change("snapshot", snapshot_id, "pending"))
+
+    def left_s(self, snapshot_id: str) -> float:
+        """So long it will be ``pending`` yet, as things stand."""
+        fact = self._facts.get(snapshot_id)
+        if fact is None or fact.error:
+            return 0.0
+        return max(0.0, fact.cut_at + fact.pending_s - time.monotonic())
 
     def holds(self, snapshot_id: str) -> bool:
         """The plane has its bytes."""

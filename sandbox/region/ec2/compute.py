@@ -28,6 +28,7 @@ class Compute:
     def __init__(self, region: "Region") -> None:
         self._region = region
         self.pace, self.mirror, self.commands = region.pace, region.mirror, region.commands
+        self.changes = region.changes
         self.lock = threading.RLock()
         """Held while anything changes; moto itself knows no locks."""
         self.clockwork = Clockwork()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sandbox.dataplane.plane import DataPlaneError
+from sandbox.region.changes import Change
 from sandbox.region.faults import ApiError
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ class Volumes:
     def _ready(self, volume_id: str) -> None:
         if self._own.get(volume_id) == "creating":
             del self._own[volume_id]
+            self._compute.changes.tell(Change("volume", volume_id, "available"))
 
     def fail(self, volume_id: str) -> None:
         """Put a volume into ``error``, as AWS does when, say, its key cannot be used."""
         self._own[volume_id] = "error"
+        self._compute.changes.tell(Change("volume", volume_id, "error"))
 
     def check_attach(self, volume: Moto, instance: Moto, device: str) -> None:
         """Refuse what AWS refuses.
@@ -175,6 +178,7 @@ class Volumes:
         """Forget it, here and in the plane."""
         self._own.pop(volume_id, None)
         self._compute.mirror.delete_volume(volume_id)
+        self._compute.changes.tell(Change("volume", volume_id, "deleted"))
 
 
 def _show(attachment: Moto, status: str) -> None:

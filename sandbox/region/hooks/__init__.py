@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sandbox.region.hooks import (
     awslambda,
     cloudformation,
+    cloudformation_changes,
+    cloudformation_stacks,
     cloudwatch,
     dynamodb,
     ec2_descriptions,
@@ -22,7 +24,9 @@ from sandbox.region.hooks import (
     s3,
     ssm,
     stepfunctions,
+    stepfunctions_limits,
     stepfunctions_templates,
+    sts,
 )
 from sandbox.region.hooks.hook import ABSENT, Hook
 
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 HOOKS: tuple[Hook, ...] = (
     *awslambda.HOOKS,
     *cloudformation.HOOKS,
+    *cloudformation_changes.HOOKS,
+    *cloudformation_stacks.HOOKS,
     *cloudwatch.HOOKS,
     *dynamodb.HOOKS,
     *ec2_descriptions.HOOKS,
@@ -47,7 +53,9 @@ HOOKS: tuple[Hook, ...] = (
     *s3.HOOKS,
     *ssm.HOOKS,
     *stepfunctions.HOOKS,
+    *stepfunctions_limits.HOOKS,
     *stepfunctions_templates.HOOKS,
+    *sts.HOOKS,
 )
 _replaced: list[tuple[Hook, Any]] = []
 

@@ -33,7 +33,11 @@ def _launch_template_data(_region: "Region", _old: Moto) -> Moto:
             "UserData": _text(instance.user_data),
             "IamInstanceProfile": instance.iam_instance_profile and {"Arn": instance.iam_instance_profile["Arn"]},
             "Monitoring": {"Enabled": instance.monitored},
-            "Placement": {"AvailabilityZone": instance.availability_zone, "GroupName": "", "Tenancy": "default"},
+            "Placement": {
+                "AvailabilityZone": instance.availability_zone,
+                "GroupName": instance.placement.group_name,
+                "Tenancy": "default",
+            },
             "MetadataOptions": instance.metadata_options,
             "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
             "EnclaveOptions": {"Enabled": False},

@@ -32,7 +32,8 @@ def _create_snapshots(region: "Region", _old: Moto) -> Moto:
         with refusing():
             chosen = members(attached, root_device=instance.root_device_name, without=without)
             region.snapshots.reserve(chosen)
-        time.sleep(region.pace.create_snapshots_s / 2)
+        half_s = region.pace.create_snapshots_s / 2
+        time.sleep(half_s)
         made = {volume_id: self.ec2_backend.create_snapshot(volume_id, description) for volume_id in chosen}
         if self._get_param("CopyTagsFromSource") == "volume":
             for volume_id, snapshot in made.items():
@@ -41,7 +42,7 @@ def _create_snapshots(region: "Region", _old: Moto) -> Moto:
         for snapshot in made.values():
             snapshot.start_time = started
             snapshot.add_tags(tags)
-        time.sleep(region.pace.create_snapshots_s / 2)
+        time.sleep(half_s)
         return ActionResult({"Snapshots": [_wire(region, snapshot) for snapshot in made.values()]})
 
     return create_snapshots

@@ -15,7 +15,7 @@ import zipfile
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sandbox.region.lambdas.zygote import receive, send
 
@@ -73,16 +73,24 @@ class Work:
     session: str
 
 
+class Starting(Protocol):
+    """Called before an event reaches its instance; it may take its time."""
+
+    def __call__(self, *, cold: bool) -> None:
+        """`cold`: the instance is a new one."""
+
+
 class Fleet:
     """All Lambda instances of a region. Several of one function run at once; each takes one event at a time."""
 
-    def __init__(self, *, layer_dir: Path, folder: Path, tag: str) -> None:
+    def __init__(self, *, layer_dir: Path, folder: Path, tag: str, starting: "Starting") -> None:
         self._layer_dir = layer_dir / "python" if (layer_dir / "python").is_dir() else layer_dir
-        self._tag = tag
+        self._tag, self._starting = tag, starting
         self._lock = threading.Lock()
         self._idle: dict[Deployed, list[Instance]] = {}
         self._all: set[int] = set()
         self._at_work: dict[int, Work] = {}
+        self._late: set[int] = set()
         self._code_dirs: dict[str, Path] = {}
         self._folder = folder
         self._zygote: subprocess.Popen[bytes] | None = None
@@ -147,6 +155,13 @@ class Fleet:
             if self._at_work.get(work.pid) is work:
                 _kill(work.pid)
 
+    def time_out(self, work: Work) -> None:
+        """End this work as its function's timeout would (``Sandbox.Timedout``), as if it had hung until then."""
+        with self._lock:
+            if self._at_work.get(work.pid) is work:
+                self._late.add(work.pid)
+                _kill(work.pid)
+
     def at_work(self) -> list[Work]:
         """Everything that is being worked at right now."""
         with self._lock:
@@ -161,20 +176,20 @@ class Fleet:
         request_id = str(uuid.uuid4())
         request = {"event": event, "request_id": request_id, "deadline": time.time() + function.timeout_s}
         reply: dict[str, Any] | None = None
-        error = ("", "")
+        error = ("Runtime.ExitError", "Runtime exited without providing a reason")
+        late = ("Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds")
         try:
             send(instance.link, request)
             instance.link.settimeout(function.timeout_s)
             reply = receive(instance.link)
         except TimeoutError:
-            error = ("Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds")
+            error = late
         except OSError as broken:
             error = ("Runtime.ExitError", f"Runtime exited: {broken}")
         if reply is not None and not self.lose_answer(work):
             self._put_back(function, instance)
             return Outcome(reply["payload"], failed=not reply["ok"], log=_tail(instance, written))
-        self._discard(instance)
-        kind, text = error if error[0] else ("Runtime.ExitError", "Runtime exited without providing a reason")
+        kind, text = late if self._discard(instance) else error
         payload = json.dumps({"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"})
         return Outcome(payload, failed=True, log=_tail(instance, written))
 
@@ -182,6 +197,7 @@ class Fleet:
         with self._lock:
             idle = self._idle.get(function)
             instance = idle.pop() if idle else None
+        self._starting(cold=instance is None)
         instance = instance or self._fork(function)
         work = Work(function, event, instance.pid, instance.session)
         with self._lock:
@@ -197,12 +213,16 @@ class Fleet:
                 return
         self._discard(instance)
 
-    def _discard(self, instance: Instance) -> None:
+    def _discard(self, instance: Instance) -> bool:
+        """End an instance for good; → whether its work was ended by `time_out`."""
         _kill(instance.pid)
         instance.link.close()
         with self._lock:
+            late = instance.pid in self._late
+            self._late.discard(instance.pid)
             self._at_work.pop(instance.pid, None)
             self._all.discard(instance.pid)
+        return late
 
     def _fork(self, function: Deployed) -> Instance:
         self.start()

@@ -102,8 +102,9 @@ def test_an_interrupted_upload_leaves_no_parts_behind(region: Region, plane: Dat
         time.sleep(0.1)
     assert s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads")
     process.send_signal(signal.SIGINT)
-    # It goes on waiting for its stdin; closed before it has heard the signal, the upload would be completed.
-    time.sleep(1)
+    # It goes on waiting for its stdin; closed before it has heard the signal, the upload would be completed. Nothing
+    # tells from outside that it has heard: a busy machine gets some seconds.
+    time.sleep(5)
     assert process.poll() is None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()
