@@ -47,6 +47,8 @@ class End:
     locked: bool
     leftovers: int
     manifest: Manifest | None
+    mode: str
+    """Of the data plane."""
 
     @property
     def keeps_its_word(self) -> bool:
@@ -107,6 +109,7 @@ def _break(estate: DemoEstate, plan: Plan, *, rate: int, load_s: float) -> tuple
             locked=_locked(estate),
             leftovers=len(_snapshots(estate) - kept),
             manifest=manifest,
+            mode=estate.plane.mode,
         )
         _tell(estate, plan, ended, end)
         return arms, end
@@ -202,7 +205,8 @@ def _last_line(name: str, arms: Armed, end: End) -> int:
         print(f"demo: {tally.lines[0]}")
     print(
         f"demo: faults={name} struck={arms.struck}/{len(arms.tallies)} outcome={end.outcome} reason={end.code} "
-        f"lost={end.verdict.lost} writable={json.dumps(end.writable)} leftovers={end.leftovers}",
+        f"lost={end.verdict.lost} writable={json.dumps(end.writable)} leftovers={end.leftovers}"
+        + (" mode=directory" if end.mode == "directory" else ""),
         flush=True,
     )
     honest = any(e.outcome == end.outcome and e.code in (None, end.code) for e in arms.plan.expect)
