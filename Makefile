@@ -25,13 +25,20 @@ export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
 export npm_config_cache := $(CURDIR)/$(VENV)/npm-cache
 endif
 
-.PHONY: help demo demo-restore demo-replace demo-export test unit check lint synth layer bench contract crash-matrix deploy-check clean-sandbox lock system FORCE
+.PHONY: help demo demo-faults demo-restore demo-replace demo-export test unit check lint synth layer bench contract crash-matrix deploy-check clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: system layer synth ## Back up a live cluster in the sandbox, then prove the recovery point
-	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO)
+demo: system layer synth ## Back up a live cluster in the sandbox, then prove the recovery point (FAULTS=docs/faults/x.yaml breaks it)
+	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO) $(if $(FAULTS),--faults $(FAULTS))
+
+FAULT_DEMOS := $(patsubst docs/faults/%.yaml,demo-faults-%,$(wildcard docs/faults/*.yaml))
+demo-faults: system layer synth ## Play every fault plan below docs/faults, three side by side
+	$(MAKE) --jobs 3 --output-sync=target $(FAULT_DEMOS)
+
+demo-faults-%:
+	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO) --faults docs/faults/$*.yaml
 
 demo-restore: system layer synth ## Lose a live cluster twice in the sandbox, and restore it from one recovery point
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo_restore $(DEMO)

@@ -6,6 +6,7 @@ import time
 from aerokeep.model.consistency import Consistency
 from aerokeep.model.recovery_point import Manifest
 
+from sandbox import demo_faults
 from sandbox.demo_estate import CLUSTER, PACE, DemoEstate, DemoFailedError, deployed, live_cluster, options_of, writing
 from sandbox.proof import Verdict, prove
 
@@ -13,6 +14,8 @@ from sandbox.proof import Verdict, prove
 def main(argv: list[str] | None = None) -> int:
     """Run the demo → 0 only if the recovery point kept its promise."""
     options = options_of("make demo", __doc__, argv)
+    if options.faults:
+        return demo_faults.play(options)
     began = time.monotonic()
     try:
         with deployed(options.mode) as estate:

@@ -92,4 +92,5 @@ def stepped(clock: NodeClock, fault: NodeFault) -> NodeClock:
         offset_s=clock.offset_s + fault.step_s,
         synchronised=fault.synchronised,
         reported_offset_s=None if fault.noticed else said,
+        error_s=clock.error_s if fault.error_s is None else fault.error_s,
     )

@@ -134,6 +134,9 @@ class CapacityFault(Counted):
         return f"no capacity for {' or '.join(self.types) or 'any type'}"
 
 
+OF_CLOCKS = ("step_s", "synchronised", "noticed", "error_s")
+
+
 class NodeFault(Part):
     """Something happens to a node itself."""
 
@@ -149,15 +152,17 @@ class NodeFault(Part):
     """Whether chronyd calls itself synchronised from then on (``clock_step``)."""
     noticed: bool = True
     """Whether chronyd knows of the jump (``clock_step``)."""
+    error_s: Annotated[float, Field(gt=0)] | None = None
+    """Within how much chronyd says that it knows the time from then on (``clock_step``)."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        own = {"path": "disk_full", "step_s": "clock_step", "synchronised": "clock_step", "noticed": "clock_step"}
+        own = {"path": "disk_full", **dict.fromkeys(OF_CLOCKS, "clock_step")}
         for name in sorted(self.model_fields_set & own.keys()):
             if own[name] != self.act:
                 raise ValueError(f"{name} belongs to act: {own[name]}; take it out")
-        if self.act == "clock_step" and self.step_s == 0 and self.synchronised:
-            raise ValueError("act: clock_step changes nothing; write step_s, or synchronised: false")
+        if self.act == "clock_step" and self.step_s == 0 and self.synchronised and self.error_s is None:
+            raise ValueError("act: clock_step changes nothing; write step_s, error_s, or synchronised: false")
         return self
 
     def __str__(self) -> str:
