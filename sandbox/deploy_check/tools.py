@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -80,17 +81,25 @@ class Tools:
         return json.loads(ended.stdout)
 
     def _run(self, argv: list[str], *, stderr: int) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        process = subprocess.Popen(
             argv,
-            check=False,
             cwd=ROOT,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
-            timeout=LONGEST_S,
+            start_new_session=True,
         )
+        try:
+            out, words = process.communicate(timeout=LONGEST_S)
+        except subprocess.TimeoutExpired as error:
+            raise CheckError(f"{' '.join(argv[:3])} has not ended within {LONGEST_S:g} s") from error
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # with the app that the CDK CLI has started
+                process.wait()
+        return subprocess.CompletedProcess(argv, process.returncode, out, words)
 
 
 def _indented(text: str) -> str:

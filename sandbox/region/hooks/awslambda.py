@@ -1,5 +1,6 @@
 """Lambda: functions run in processes of their own instead of containers."""
 
+import base64
 import json
 import threading
 from typing import TYPE_CHECKING, Any
@@ -108,9 +109,9 @@ def _as_told(function: Moto, wanted: dict[str, Any]) -> Moto:
 
 def _update(_region: "Region", _old: Moto) -> Moto:
     def update_from_cloudformation_json(
-        cls: Moto,  # noqa: ARG001  # moto's own signature
+        cls: Moto,
         original_resource: Moto,
-        new_resource_name: str,  # noqa: ARG001  # the same
+        new_resource_name: str,  # noqa: ARG001  # moto's own signature
         cloudformation_json: Moto,
         account_id: str,  # noqa: ARG001  # the same
         region_name: str,  # noqa: ARG001  # the same
@@ -118,7 +119,10 @@ def _update(_region: "Region", _old: Moto) -> Moto:
         wanted = cloudformation_json["Properties"]
         original_resource.environment_vars = {}
         original_resource.update_configuration(wanted)
-        original_resource.update_function_code(wanted["Code"])
+        code = dict(wanted["Code"])
+        if "ZipFile" in code:  # of templates it is the text of one file
+            code["ZipFile"] = base64.b64encode(cls._create_zipfile_from_plaintext_code(code["ZipFile"]))
+        original_resource.update_function_code(code)
         return _as_told(original_resource, wanted)
 
     return classmethod(update_from_cloudformation_json)
