@@ -1,6 +1,8 @@
 """How long things take in the region: small numbers by default, so that tests are quick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from sandbox.region.quotas import Quotas
 
 MIB = 1024 * 1024
 
@@ -11,6 +13,10 @@ class Pace:
 
     snapshot_pending_s: float = 0.3
     """From the cut until a snapshot is ``completed``; Progress rises meanwhile."""
+    snapshot_copy_s: float = 0.3
+    """From CopySnapshot until a copy is ``completed``."""
+    key_failure_s: float = 0.05
+    """From a request until EBS has found out that a key cannot be used."""
     create_snapshots_s: float = 0.05
     """How long CreateSnapshots takes to answer; the cut is its middle."""
     per_volume_rate_s: float = 15.0
@@ -41,6 +47,16 @@ class Pace:
     """For so long a terminated instance can still be described (an hour in AWS)."""
     instance_invisible_s: float = 0.0
     """For so long after RunInstances other calls say InvalidInstanceID.NotFound."""
+    volume_invisible_s: float = 0.0
+    """For so long after CreateVolume other calls say InvalidVolume.NotFound."""
+    snapshot_invisible_s: float = 0.0
+    """For so long after a snapshot's creation other calls say InvalidSnapshot.NotFound."""
+    interface_invisible_s: float = 0.0
+    """For so long after CreateNetworkInterface other calls say InvalidNetworkInterfaceID.NotFound."""
+    initialization_scale: float = 0.001
+    """How long volumes take to be initialized from snapshots is multiplied by this."""
+    lock_day_s: float = 86_400.0
+    """A day of a snapshot lock, and 24 hours of its cooling-off period."""
     status_checks_s: float = 0.1
     """From ``running`` until status checks leave ``initializing``."""
     status_impaired_s: float = 0.1
@@ -63,5 +79,6 @@ class Pace:
     """How often alarms are evaluated, and status checks become metrics."""
     schedule_scale: float | None = None
     """The time between two firings of a schedule is multiplied by this; by default none fires."""
+    quotas: Quotas = field(default_factory=Quotas)
     gib_bytes: int = 16 * MIB
     """What the data plane holds for one GiB of an EBS volume."""

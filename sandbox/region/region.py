@@ -18,6 +18,7 @@ from moto.core.config import default_user_config
 from sandbox.region import hooks, nodes
 from sandbox.region.alarms import Alarms
 from sandbox.region.bus import Bus
+from sandbox.region.changes import Changes
 from sandbox.region.commands import Commands
 from sandbox.region.credentials import OPERATOR, SECRET, access_key
 from sandbox.region.ec2.compute import Compute
@@ -70,11 +71,12 @@ class Region:
         self.tag = plane.workdir.name
         self.faults = Faults()
         self.mirror = Mirror(plane, self.pace)
-        self.snapshots = Ledger(plane, self.pace)
+        self.changes = Changes()
         self.fleet = Fleet(layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag)
         self.recorder = Recorder(self.fleet)
         self.commands = Commands(plane, self.pace, tag=self.tag, ended=self._note)
         self.ec2 = Compute(self)
+        self.snapshots = Ledger(plane, self.pace, clockwork=self.ec2.clockwork, changes=self.changes)
         self.ec2.instances.at_boot.append(self._give_role)
         self.bus = Bus(functools.partial(self.client, caller="events"))
         self.alarms = Alarms(self)

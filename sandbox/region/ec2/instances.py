@@ -43,7 +43,7 @@ class Instances:
     def launching(self, instance: Moto) -> None:
         """Before an instance gets its volumes: it is pending, and nothing can be asked of it."""
         self._launching.add(instance.id)
-        _enter(instance, "pending")
+        self._enter(instance, "pending")
 
     def launched(self, instance: Moto) -> None:
         """All that belongs to it has been made: let it boot."""
@@ -63,6 +63,9 @@ class Instances:
         with compute.lock:
             if instance.state != "pending":
                 return
+            if self._compute.keys.doom(*(volume.kms_key_id for volume in compute.volumes_of(instance))):
+                self._without_key(instance)
+                return
             try:
                 compute.mirror.power_on(instance)
             except DataPlaneError as error:
@@ -74,8 +77,16 @@ class Instances:
                 compute.volumes.attached(volume.attachment)
             for eni in instance.nics.values():
                 compute.interfaces.attached(eni)
-            _enter(instance, "running")
+            self._enter(instance, "running")
         self._booted(instance)
+
+    def _without_key(self, instance: Moto) -> None:
+        """A key of its volumes cannot be used: a launch is over, a start leads back to where it was."""
+        reason = StateReason("Client.InternalError: Client error on launch", "Client.InternalError")
+        if self.is_launching(instance):
+            self._end(instance, reason)
+        else:
+            self._enter(instance, "stopped", reason)
 
     def _booted(self, instance: Moto) -> None:
         self.checks.booted(instance.id)
@@ -131,7 +142,7 @@ class Instances:
 
     def _leave(self, instance: Moto, state: str, delay_s: float, end: Callable[[Moto], None], *, hard: bool) -> None:
         """Go down. One that is stuck may well go on working: its power goes off when it is let go."""
-        _enter(instance, state, _by_user())
+        self._enter(instance, state, _by_user())
         if not self._compute.clockwork.is_stuck(instance.id, state):
             self._power_off(instance, hard=hard)
         self._compute.clockwork.after(delay_s, lambda: end(instance), resource=instance.id, state=state)
@@ -142,7 +153,7 @@ class Instances:
                 self._power_off(instance, hard=True)
                 self._lost.discard(instance.id)
                 self.checks.heal(instance.id)
-                _enter(instance, "stopped", _by_user())
+                self._enter(instance, "stopped", _by_user())
 
     def start(self, instance: Moto) -> Moto:
         """StartInstances; → the previous state.
@@ -159,7 +170,7 @@ class Instances:
                 message = f"The instance '{instance.id}' is not in a state from which it can be started."
                 raise ApiError("IncorrectInstanceState", message)
             self._compute.check_capacity(instance.instance_type, instance.availability_zone)
-            _enter(instance, "pending")
+            self._enter(instance, "pending")
             self._boot_later(instance)
             return previous
 
@@ -207,7 +218,7 @@ class Instances:
                 compute.volumes.deleted(volume.id)
         nics, instance.nics = list(instance.nics.values()), {}
         instance._subnet_id = None  # noqa: SLF001  # moto's only place for it
-        _enter(instance, "terminated", reason)
+        self._enter(instance, "terminated", reason)
         for eni in nics:
             compute.interfaces.release(eni, delete=bool(eni.delete_on_termination))
         compute.backend.iam_instance_profile_associations.pop(instance.id, None)
@@ -218,12 +229,12 @@ class Instances:
         for reservation in list(self._compute.backend.reservations.values()):
             reservation.instances = [other for other in reservation.instances if other is not instance]
 
-
-def _enter(instance: Moto, state: str, reason: Moto = None) -> None:
-    instance._state = InstanceState(state, CODES[state])  # noqa: SLF001  # moto's only place for it
-    instance.state_reason = reason or StateReason()
-    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
-    instance._reason = f"User initiated ({at})" if reason else ""  # noqa: SLF001  # the same
+    def _enter(self, instance: Moto, state: str, reason: Moto = None) -> None:
+        instance._state = InstanceState(state, CODES[state])  # noqa: SLF001  # moto's only place for it
+        instance.state_reason = reason or StateReason()
+        at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
+        instance._reason = f"User initiated ({at})" if reason else ""  # noqa: SLF001  # the same
+        self._compute.changes.tell("instanceState", state, instance.id)
 
 
 def _copy(instance: Moto) -> Moto:

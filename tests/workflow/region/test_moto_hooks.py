@@ -1,7 +1,6 @@
 """Each hook fits the moto that is installed, is still needed, and goes when the region goes."""
 
 import inspect
-import itertools
 import json
 import time
 from collections.abc import Callable
@@ -13,17 +12,14 @@ from botocore.parsers import ResponseParserError
 
 from sandbox.region import Pace, Region, hooks
 from sandbox.region.hooks.hook import Hook
-from tests.workflow.region import hook_needs_instances, hook_needs_storage
+from tests.workflow.region import hook_needs_alarms
 from tests.workflow.region.folder_plane import FolderPlane
-from tests.workflow.region.hook_questions import node_of
-from tests.workflow.region.sample_template import storage, workflow
+from tests.workflow.region.sample_template import workflow
 from tests.workflow.region.shapes import a_document, a_function, a_machine, eventually, finished
 
-HOSTS = itertools.count(10)
 PARSER = "moto.stepfunctions.parser."
 ASL = f"{PARSER}asl."
 SSM = "moto.ssm.responses:SimpleSystemManagerResponse."
-EBS = "moto.ec2.responses.elastic_block_store:ElasticBlockStore."
 KEPT = {"Resources": {"G": {"Type": "AWS::Scheduler::ScheduleGroup", "Properties": {"Name": "g"}}}}
 Right = Callable[[Region], bool]
 PASS = {"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
@@ -112,13 +108,6 @@ def _seconds(region: Region, state: dict[str, Any]) -> float:
     return time.monotonic() - began
 
 
-def _cut(region: Region, **change: object) -> list[dict[str, Any]]:
-    node = region.launch_node("n", f"10.77.0.{next(HOSTS)}")
-    specification = {"InstanceId": node.instance_id, **change}
-    made: list[dict[str, Any]] = region.client("ec2").create_snapshots(InstanceSpecification=specification)["Snapshots"]
-    return made
-
-
 def _refused(region: Region, service: str, action: str, **request: object) -> bool:
     try:
         getattr(region.client(service, attempts=1), action)(**request)
@@ -200,24 +189,8 @@ def _kept(region: Region) -> bool:
     return [output["OutputValue"] for output in outputs] == ["g"]
 
 
-def _pending_at_first(region: Region) -> bool:
-    snapshot_id = _cut(region)[0]["SnapshotId"]
-    filters = [{"Name": "status", "Values": ["pending"]}, {"Name": "snapshot-id", "Values": [snapshot_id]}]
-    return len(region.client("ec2").describe_snapshots(Filters=filters)["Snapshots"]) == 1
-
-
-def _pages(region: Region) -> bool:
-    _cut(region)
-    ec2 = region.client("ec2")
-    for _ in range(6):
-        volume_id = ec2.create_volume(AvailabilityZone="eu-central-1a", Size=1)["VolumeId"]
-        ec2.create_snapshot(VolumeId=volume_id)
-    return len(ec2.describe_snapshots(MaxResults=5)["Snapshots"]) == 5
-
-
 NEEDED: dict[str, Right] = {
-    **hook_needs_instances.NEEDED,
-    **hook_needs_storage.NEEDED,
+    **hook_needs_alarms.NEEDED,
     f"{ASL}jsonata.jsonata:_eval_jsonata": lambda region: _output(region, "1 + 1") == 2,
     f"{ASL}eval.variable_store:encode_jsonata_variable_declarations": lambda region: (
         _kept_variable(region) == 'a "b"\\'
@@ -240,9 +213,6 @@ NEEDED: dict[str, Right] = {
     ),
     "moto.awslambda.models:LambdaFunction.create_from_cloudformation_json": _a_function_of_a_template,
     "moto.cloudformation.parsing:resource_class_from_type": _kept,
-    "moto.ec2.models.elastic_block_store:Snapshot.status": _pending_at_first,
-    f"{EBS}create_snapshots": lambda region: all(entry.get("State") == "pending" for entry in _cut(region)),
-    f"{EBS}describe_snapshots": _pages,
     f"{SSM}send_command": lambda region: _refused(
         region, "ssm", "send_command", DocumentName="unknown", InstanceIds=["i-0123456789abcdef0"]
     ),
@@ -251,8 +221,6 @@ NEEDED: dict[str, Right] = {
     "moto.ssm.models:Document.create_from_cloudformation_json": _a_document_without_format,
     "moto.events.models:Rule.send_to_targets": _a_failure_is_told,
     "moto.s3.models:FakeBucket.get_permission": _tls_only,
-    "moto.kms.models:Key.create_from_cloudformation_json": _holds_alone(storage(), "Key"),
-    "moto.kms.responses:validate_policy": _holds_alone(storage(), "Key"),
 }
 
 
@@ -260,8 +228,6 @@ NEEDED: dict[str, Right] = {
 @pytest.mark.parametrize("target", NEEDED)
 def test_a_hook_is_still_needed(region: Region, target: str) -> None:
     right = NEEDED[target]
-    if target in {**hook_needs_instances.NEEDED, **hook_needs_storage.NEEDED}:
-        node_of(region)  # before moto has its own way
     with hooks.lifted(target):
         assert not _is(right, region)
     assert right(region)
