@@ -76,13 +76,13 @@ class Region:
         self.throttles = Throttles(self.pace)
         self.mirror = Mirror(plane, self.pace)
         self.changes = Changes()
-        self.snapshots = Ledger(plane, self.pace, self.changes)
         self.fleet = Fleet(
             layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag, starting=self._let_start
         )
         self.recorder = Recorder(self.fleet)
         self.commands = Commands(plane, self.pace, tag=self.tag, changes=self.changes, ended=self._note)
         self.ec2 = Compute(self)
+        self.snapshots = Ledger(plane, self.pace, clockwork=self.ec2.clockwork, changes=self.changes)
         self.ec2.instances.at_boot.append(self._give_role)
         self.bus = Bus(
             functools.partial(self.client, caller="events", attempts=1),

@@ -64,6 +64,9 @@ class Instances:
         with compute.lock:
             if instance.state != "pending":
                 return
+            if self._compute.keys.doom(*(volume.kms_key_id for volume in compute.volumes_of(instance))):
+                self._without_key(instance)
+                return
             try:
                 compute.mirror.power_on(instance)
             except DataPlaneError as error:
@@ -77,6 +80,14 @@ class Instances:
                 compute.interfaces.attached(eni)
             self._enter(instance, "running")
         self._booted(instance)
+
+    def _without_key(self, instance: Moto) -> None:
+        """A key of its volumes cannot be used: a launch is over, a start leads back to where it was."""
+        reason = StateReason("Client.InternalError: Client error on launch", "Client.InternalError")
+        if self.is_launching(instance):
+            self._end(instance, reason)
+        else:
+            self._enter(instance, "stopped", reason)
 
     def _booted(self, instance: Moto) -> None:
         self.checks.booted(instance.id)
