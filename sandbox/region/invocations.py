@@ -20,6 +20,7 @@ TRACE_CHARS = 2_500
 ENDED = ("Success", "Failed", "TimedOut", "Cancelled")
 BEGUN = ("Pending", "Delayed", "InProgress")
 ERRORS = ("Failed", "ExecutionTimedOut")
+"""Details that count against a command's MaxErrors."""
 
 
 @dataclass

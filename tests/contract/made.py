@@ -88,14 +88,15 @@ def value(aws: Account, expression: str, given: object = None) -> object:
     return json.loads(ran(aws, {"A": state}, given)["output"])
 
 
-def document(aws: Account, *lines: str, timeout_s: str = "60", **changes: object) -> str:
+def document(aws: Account, *lines: str, timeout_s: str = "60", platform: str = "Linux") -> str:
     """A command document of one shell step; → its name."""
     step = {
         "action": "aws:runShellScript",
         "name": "go",
+        "precondition": {"StringEquals": ["platformType", platform]},
         "inputs": {"timeoutSeconds": timeout_s, "runCommand": list(lines)},
     }
-    content = {"schemaVersion": "2.2", "description": "a row", "mainSteps": [step], **changes}
+    content = {"schemaVersion": "2.2", "description": "a row", "mainSteps": [step]}
     ssm, name = aws.client("ssm"), a_name()
     ssm.create_document(Name=name, Content=json.dumps(content), DocumentType="Command")
     aws.later(lambda: ssm.delete_document(Name=name))

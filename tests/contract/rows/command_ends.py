@@ -3,7 +3,7 @@
 from sandbox.region import Pace, VolumeSpec
 from tests.contract.account import Account
 from tests.contract.behaviour import behaviour
-from tests.contract.made import WITHOUT_AGENT, becomes, command, heard, invocation, next_message, sent
+from tests.contract.made import WITHOUT_AGENT, becomes, command, document, heard, invocation, next_message, sent
 
 GUIDE = "Systems Manager user guide, Understanding command statuses"
 API = "Systems Manager API reference"
@@ -161,6 +161,30 @@ def _terminated(aws: Account) -> None:
     every = sent(aws, "exit 1", InstanceIds=nodes, MaxConcurrency="1", MaxErrors="100%")
     assert aws.eventually(lambda: command(aws, every)["CompletedCount"] == 2)
     assert (command(aws, every)["ErrorCount"], command(aws, every)["StatusDetails"]) == (2, "Incomplete")
+
+
+@behaviour(
+    "A document that is not meant for the node's platform runs nowhere: InvalidPlatform.",
+    source=GUIDE,
+    sandbox_only=WITHOUT_AGENT,
+)
+def _platform(aws: Account) -> None:
+    name = document(aws, "true", platform="Windows")
+    assert becomes(aws, sent(aws, DocumentName=name), "Failed", "InvalidPlatform")
+
+
+@behaviour(
+    "A targeted node that does not answer gets nothing: Undeliverable, which is no error.",
+    source=GUIDE,
+    sandbox_only=NEVER,
+)
+def _undeliverable(aws: Account) -> None:
+    node = aws.node().instance_id
+    aws.region.set_agent(node, online=False)
+    sent_id = sent(aws, "true", Targets=[{"Key": "InstanceIds", "Values": [node]}])
+    assert becomes(aws, sent_id, "Failed", "Undeliverable")
+    told = command(aws, sent_id)
+    assert (told["StatusDetails"], told["ErrorCount"]) == ("Incomplete", 0)
 
 
 @behaviour(
