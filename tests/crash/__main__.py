@@ -43,13 +43,13 @@ class Tally:
 def main(argv: list[str] | None = None) -> int:
     """Play a journey's rows, or every journey's; → 1 if anything was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
-    parser.add_argument("--journey", choices=sorted(JOURNEYS), default=None, help="all by default")
+    parser.add_argument("--journey", choices=sorted(JOURNEYS), action="append", help="several are several; else all")
     parser.add_argument("--sample", type=int, default=None, help="so many rows of each journey, chosen by the seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=JOBS, help="rows side by side")
     parser.add_argument("--rows", default="", help="only rows whose name contains this")
     given = parser.parse_args(argv)
-    names = [given.journey] if given.journey else list(JOURNEYS)
+    names = given.journey or list(JOURNEYS)
     fields = max(1, min(os.cpu_count() or 1, math.ceil(given.jobs / HANDS)))
     with Crew(fields=fields, hands=math.ceil(given.jobs / fields)) as crew:
         sites = _scout(crew, names)

@@ -1,10 +1,13 @@
 """Several fields side by side, each in a process of its own: a region is one process, which keeps one core busy."""
 
 import multiprocessing
+import os
 import queue
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -117,6 +120,8 @@ class Crew:
 def _work(tasks: "multiprocessing.Queue[Task | None]", results: "multiprocessing.Queue[Result]", hands: int) -> None:
     """The life of one process."""
     field = Field.open()
+    signal.signal(signal.SIGTERM, lambda *_: _leave(field))
+    Thread(target=_end_with_parent, daemon=True).start()
     try:
         player = Player(field)
         with ThreadPoolExecutor(hands, thread_name_prefix="row") as pool:
@@ -125,6 +130,18 @@ def _work(tasks: "multiprocessing.Queue[Task | None]", results: "multiprocessing
         results.put(Left(tuple(str(breach) for breach in orphans(field))))
     finally:
         field.close()
+
+
+def _leave(field: Field) -> None:
+    """Nothing is left behind, whatever its hands are at."""
+    field.close()
+    os._exit(1)
+
+
+def _end_with_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _serve(

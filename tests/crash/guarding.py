@@ -7,14 +7,14 @@ from sandbox.light.launch import LightCluster
 from tests.crash.backups import half_points
 from tests.crash.field import Execution, Field
 from tests.crash.invariants import HALTED, Breach, Fate
-from tests.crash.journeys import Prepared, Restore, whole
+from tests.crash.journeys import WRITE_STOP, Prepared, Restore, whole
 from tests.crash.points import manifests_of
 from tests.crash.rows import How, Row, Scene, handler_of, states_of
 from tests.crash.strikes import Strike
 from tests.crash.transfers import half_exports
 
 DEAD_EXPORT, DEAD_RESTORE = "dead-export", "dead-restore"
-LONG_LEASE = {"lead_s": 3, "lease_s": 60, "budget_s": 8}
+LONG_LEASE = {**WRITE_STOP, "lease_s": 60}
 """The write stop must be the guardian's to end."""
 
 

@@ -11,7 +11,8 @@ from tests.crash.rows import How, Provocation, Row, Scene, states_of
 from tests.crash.writer import Writer
 
 CRASH = {"consistency": "crash"}
-WRITE_STOP = {"lead_s": 3, "lease_s": 10, "budget_s": 8}
+WRITE_STOP = {"lead_s": 8, "lease_s": 20, "budget_s": 15}
+"""Short, and yet long enough to arm and cut on a machine that has much else to do: nothing but waiting comes of it."""
 NODE_LOST = "node-lost"
 
 
