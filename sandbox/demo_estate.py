@@ -16,6 +16,7 @@ from sandbox.cluster import NAMESPACES, Build, Cluster, launch
 from sandbox.dataplane.choose import choose
 from sandbox.dataplane.plane import DataPlane, NodeClock
 from sandbox.dataplane.probe import probe
+from sandbox.region.latency import PROFILES, pace_of
 from sandbox.region.pace import Pace
 from sandbox.region.region import Region
 from sandbox.screen import JourneyBar, Screen, message_of
@@ -188,7 +189,17 @@ def options_of(prog: str, description: str | None, argv: list[str] | None) -> ar
     parser.add_argument("--rate", type=int, default=1000, help="writes per second")
     parser.add_argument("--load-s", type=float, default=3.0, help="seconds of writes before the backup starts")
     parser.add_argument("--faults", type=Path, help="a fault plan (docs/faults.md); `make demo` only")
+    parser.add_argument("--latency", choices=sorted(PROFILES), help="a latency profile (docs/sandbox.md)")
+    parser.add_argument("--scale", type=float, default=0.1, help="of a latency profile, but for the write stop")
+    parser.add_argument("--seed", type=int, default=1, help="of a latency profile's draws")
     return parser.parse_args(argv)
+
+
+def pace_wanted(options: argparse.Namespace) -> Pace:
+    """The demo's own pace, or that of the profile which was asked for."""
+    if options.latency is None:
+        return PACE
+    return pace_of(options.latency, seed=options.seed, scale=options.scale)
 
 
 @contextmanager
