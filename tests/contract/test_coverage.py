@@ -22,7 +22,7 @@ SERVICES = {
     "states": "stepfunctions",
 }
 """What our code calls its clients → botocore's name of the service."""
-MORE = ("ebs", "kms", "lambda", "events", "scheduler", "sqs", "iam", "cloudformation")
+MORE = ("ebs", "kms", "lambda", "events", "scheduler", "sqs", "iam", "sts", "cloudformation")
 LEAST_CALLS = 40
 NO_CALL = frozenset({"generate_presigned_url"})
 

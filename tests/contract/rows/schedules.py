@@ -17,6 +17,8 @@ QUICK = Pace(schedule_scale=0.002, retry_scale=0.0005)
 MINUTES = "it would take minutes"
 PASS = {"P": {"Type": "Pass", "End": True}}
 AT = '{"at": "<aws.scheduler.scheduled-time>"}'
+SOON = timedelta(minutes=15)
+"""Long enough that a busy machine has made the schedule before."""
 
 
 def _scheduled(aws: Account, expression: str, target: dict[str, Any], **changes: object) -> str:
@@ -33,6 +35,10 @@ def _starts(aws: Account, arn: str) -> list[datetime]:
     listed = states.list_executions(stateMachineArn=arn)["executions"]
     told = [states.describe_execution(executionArn=entry["executionArn"]) for entry in listed]
     return sorted(datetime.fromisoformat(json.loads(one["input"])["at"]) for one in told)
+
+
+def _soon(aws: Account) -> datetime:
+    return aws.region.schedules.now() + SOON
 
 
 @behaviour(
@@ -72,7 +78,7 @@ def _zones(aws: Account) -> None:
 )
 def _once(aws: Account) -> None:
     arn, scheduler = machine(aws, PASS), aws.client("scheduler")
-    at = (aws.region.schedules.now() + timedelta(minutes=3)).strftime("at(%Y-%m-%dT%H:%M:%S)")
+    at = _soon(aws).strftime("at(%Y-%m-%dT%H:%M:%S)")
     name = _scheduled(aws, at, {"Arn": arn, "Input": AT}, ActionAfterCompletion="DELETE")
     assert scheduler.get_schedule(Name=name)["ActionAfterCompletion"] == "DELETE"
     assert aws.eventually(lambda: bool(_starts(aws, arn)))
@@ -88,7 +94,7 @@ def _once(aws: Account) -> None:
 )
 def _dates(aws: Account) -> None:
     arn = machine(aws, PASS)
-    begin = (aws.region.schedules.now() + timedelta(minutes=5)).replace(microsecond=0)
+    begin = _soon(aws).replace(microsecond=0)
     end = begin + timedelta(minutes=2)
     changes = {"StartDate": begin, "EndDate": end, "ActionAfterCompletion": "DELETE"}
     name = _scheduled(aws, "rate(1 minute)", {"Arn": arn, "Input": AT}, **changes)
@@ -106,7 +112,7 @@ def _dead_letter(aws: Account) -> None:
     url, arn = queue(aws)
     missing = machine(aws, PASS) + "-not"
     target = {"Arn": missing, "Input": AT, "DeadLetterConfig": {"Arn": arn}}
-    at = (aws.region.schedules.now() + timedelta(minutes=1)).strftime("at(%Y-%m-%dT%H:%M:%S)")
+    at = _soon(aws).strftime("at(%Y-%m-%dT%H:%M:%S)")
     name = _scheduled(aws, at, target)
     told = _attributes(next_message(aws, url))
     assert (told["TARGET_ARN"], told["ERROR_CODE"]) == (missing, "StateMachineDoesNotExist")
@@ -136,7 +142,7 @@ def _tried_again(aws: Account) -> None:
             raise ApiError("ThrottlingException", "Rate exceeded")
 
     policy = {"RetryPolicy": {"MaximumRetryAttempts": wanted, "MaximumEventAgeInSeconds": 3600}}
-    at = (aws.region.schedules.now() + timedelta(minutes=1)).strftime("at(%Y-%m-%dT%H:%M:%S)")
+    at = _soon(aws).strftime("at(%Y-%m-%dT%H:%M:%S)")
     with aws.region.faults.during(before=throttle):
         _scheduled(aws, at, {"Arn": target, "Input": AT, "DeadLetterConfig": {"Arn": arn}, **policy})
         told = _attributes(next_message(aws, url))
@@ -160,7 +166,7 @@ def _too_old(aws: Account) -> None:
             raise ApiError("ThrottlingException", "Rate exceeded")
 
     policy = {"RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 60}}
-    at = (aws.region.schedules.now() + timedelta(minutes=1)).strftime("at(%Y-%m-%dT%H:%M:%S)")
+    at = _soon(aws).strftime("at(%Y-%m-%dT%H:%M:%S)")
     with aws.region.faults.during(before=throttle):
         _scheduled(aws, at, {"Arn": target, "Input": AT, "DeadLetterConfig": {"Arn": arn}, **policy})
         told = _attributes(next_message(aws, url))
