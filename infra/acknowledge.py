@@ -14,16 +14,19 @@ def acknowledge(scope: IConstruct, rules: Iterable[str], *, reason: str) -> None
 
 def wildcard_rule(scope: IConstruct, resource: str) -> str:
     """Name the IAM5 finding for ``resource`` as cdk-nag does: references in angle brackets, imports by their name."""
-    return f"AwsSolutions-IAM5[Resource::{_spelt(cdk.Stack.of(scope).resolve(resource))}]"
+    return f"AwsSolutions-IAM5[Resource::{spelt(cdk.Stack.of(scope).resolve(resource))}]"
 
 
-def _spelt(value: Any) -> str:  # noqa: ANN401 - a CloudFormation value: text or an intrinsic function
+def spelt(value: Any) -> str:  # noqa: ANN401 - a CloudFormation value: text or an intrinsic function
+    """Write a CloudFormation value as one line, as cdk-nag does."""
     match value:
         case {"Ref": name}:
             return f"<{name}>"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
         case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(map(_spelt, parts))
+            return str(separator).join(map(spelt, parts))
         case {"Fn::ImportValue": name}:
-            return _spelt(name)
+            return spelt(name)
         case _:
             return str(value)

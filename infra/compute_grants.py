@@ -27,15 +27,16 @@ class ComputeGrants(StepGrants):
         """Set DeleteOnTermination to false."""
         volumes, interfaces = self.volumes(), self._arn("ec2", "network-interface", "*")
         self.on_instances("KeepWhatIsTheirs", "ec2:ModifyInstanceAttribute", "ec2:ModifyNetworkInterfaceAttribute")
-        self.allow("KeepVolumes", ["ec2:ModifyInstanceAttribute"], [volumes])
-        self.allow("KeepInterfaces", ["ec2:ModifyNetworkInterfaceAttribute"], [interfaces])
-        self.accept_wildcards("Which are a node's is EC2's knowledge.", [volumes, interfaces])
+        why = "Which are a node's is EC2's knowledge; the instance narrows them."
+        self.allow("KeepVolumes", ["ec2:ModifyInstanceAttribute"], [volumes], why=why)
+        self.allow("KeepInterfaces", ["ec2:ModifyNetworkInterfaceAttribute"], [interfaces], why=why)
 
     def _make_images(self) -> None:
         images, snapshots = self._public("image"), self.snapshots()
         self.on_instances("ImageClusterInstances", "ec2:CreateImage")
         tagged = {"StringEquals": {f"aws:RequestTag/{CLUSTER_TAG}": self.clusters}}
-        self.allow("ImageIntoTaggedImages", ["ec2:CreateImage"], [images, snapshots], tagged)
+        why = "Ids are not known before; the tags of what is made narrow them."
+        self.allow("ImageIntoTaggedImages", ["ec2:CreateImage"], [images, snapshots], tagged, why=why)
         self._tag_at_creation("CreateImage", images, snapshots)
 
     def watch_nodes(self) -> None:
@@ -50,16 +51,16 @@ class ComputeGrants(StepGrants):
             "WatchNodes",
             ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:TagResource"],
             [alarms],
+            why="Alarms are named after nodes, which come and go; the prefix is the scope.",
         )
         self.describe("cloudwatch:DescribeAlarms", sid="FindAlarms")
         self.put_metrics()  # what a new alarm is told before `health` has asked
-        self.accept_wildcards("Alarms are named after nodes, which come and go; the prefix is the scope.", [alarms])
 
     def put_metrics(self) -> None:
         """Record metrics in Aerokeep's namespace."""
         ours = {"StringEquals": {"cloudwatch:namespace": METRICS}}
-        self.allow("RecordHealth", ["cloudwatch:PutMetricData"], ["*"], ours)
-        self.accept_wildcards("PutMetricData has no resource in IAM; the namespace is the scope.", ["*"])
+        why = "PutMetricData has no resource in IAM; the namespace is the scope."
+        self.allow("RecordHealth", ["cloudwatch:PutMetricData"], ["*"], ours, why=why)
 
     def fence_nodes(self) -> None:
         """Stop and terminate a cluster's instances; lift what protects one from that."""
@@ -74,28 +75,28 @@ class ComputeGrants(StepGrants):
 
     def relaunch_nodes(self) -> None:
         """Launch instances with the clusters' tags, on interfaces and images that exist, with their own role only."""
-        self.describe(
-            "ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "ssm:DescribeInstanceInformation", sid="FindNodes"
-        )
+        self.describe("ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", sid="FindNodes")
         instances, volumes = self._arn("ec2", "instance", "*"), self.volumes()
         interfaces = self._arn("ec2", "network-interface", "*")
         tagged = {"StringEquals": {f"aws:RequestTag/{CLUSTER_TAG}": self.clusters}}
-        self.allow("LaunchNodes", ["ec2:RunInstances"], [instances], tagged)
+        made = "Ids are not known before; the tags of what is made narrow them."
+        self.allow("LaunchNodes", ["ec2:RunInstances"], [instances], tagged, why=made)
         used = [
             volumes,
             interfaces,
             self._public("image"),
             self.snapshots(),
-            *(self._arn("ec2", kind, "*") for kind in ("subnet", "security-group", "key-pair")),
+            *(self._arn("ec2", kind, "*") for kind in ("subnet", "security-group", "key-pair", "placement-group")),
         ]
-        self.allow("LaunchFromWhatNodesHad", ["ec2:RunInstances"], used)
-        self.allow("MakeInterfacesAgain", ["ec2:CreateNetworkInterface"], [interfaces], tagged)
+        why = "Ids are those of the inventory; the tags of what is launched are the scope."
+        self.allow("LaunchFromWhatNodesHad", ["ec2:RunInstances"], used, why=why)
+        self.allow("MakeInterfacesAgain", ["ec2:CreateNetworkInterface"], [interfaces], tagged, why=made)
         around = [self._arn("ec2", kind, "*") for kind in ("subnet", "security-group")]
-        self.allow("MakeInterfacesInSubnets", ["ec2:CreateNetworkInterface"], around)
-        self.accept_wildcards("Ids are those of the inventory; the tags of what is launched are the scope.", used)
+        self.allow("MakeInterfacesInSubnets", ["ec2:CreateNetworkInterface"], around, why=why)
         self._tag_at_creation("RunInstances", instances, volumes)
         self._tag_at_creation("CreateNetworkInterface", interfaces)
         self._pass_roles()
+        self.use_volume_keys()  # of boot volumes: whoever launches must be allowed to use their keys
 
     def _pass_roles(self) -> None:
         """Nothing for clusters whose instance_roles are not told: their nodes have none, or can't be relaunched."""
@@ -106,8 +107,8 @@ class ComputeGrants(StepGrants):
 
     def _tag_at_creation(self, action: str, *resources: str) -> None:
         at_creation = {"StringEquals": {"ec2:CreateAction": action}}
-        self.allow(f"TagAt{action}", ["ec2:CreateTags"], list(resources), at_creation)
-        self.accept_wildcards(f"Only what {action} makes is tagged.", list(resources))
+        why = f"Only what {action} makes is tagged."
+        self.allow(f"TagAt{action}", ["ec2:CreateTags"], list(resources), at_creation, why=why)
 
     def _public(self, kind: str) -> str:
         # ARNs of images have no account, unlike those of volumes and instances.

@@ -1,7 +1,7 @@
 """What the role of a step may be given: each grant is one named statement, as narrow as the action allows."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aws_cdk as cdk
@@ -31,6 +31,8 @@ class Estate:
     vault_arn: str
     catalog: dynamodb.ITable
     key: kms.IKey
+    reasons: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(Path of a role's owner, statement) → why its resources end in a wildcard; an empty statement is CDK's own."""
 
 
 def failures_topic_arn(stack: cdk.Stack) -> str:
@@ -56,12 +58,13 @@ class StepGrants:
         self._role = role
         self._estate = estate
         self._stack = cdk.Stack.of(step)
+        self._uses_volume_keys = False
 
     def read_cluster_parameters(self) -> None:
         """Read any cluster's configuration: a name that does not exist must be told from one that is forbidden."""
         arn = self._arn("ssm", "parameter", f"{PARAMETERS.lstrip('/')}/*")
-        self.allow("ReadClusterConfiguration", ["ssm:GetParameter"], [arn])
-        self.accept_wildcards("Clusters come and go; every parameter below the prefix is Aerokeep's.", [arn])
+        why = "Clusters come and go; every parameter below the prefix is Aerokeep's."
+        self.allow("ReadClusterConfiguration", ["ssm:GetParameter"], [arn], why=why)
 
     def list_cluster_parameters(self) -> None:
         """List the clusters that were deployed."""
@@ -76,8 +79,8 @@ class StepGrants:
             resource_name=f"{PREFIX}-*:*",
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
-        self.allow("DescribeOurExecutions", ["states:DescribeExecution"], [executions])
-        self.accept_wildcards("Executions are named when they start; the machine's name is the scope.", [executions])
+        why = "Executions are named when they start; the machine's name is the scope."
+        self.allow("DescribeOurExecutions", ["states:DescribeExecution"], [executions], why=why)
 
     def publish_failures(self) -> None:
         """Send a message to the topic of failures."""
@@ -97,11 +100,10 @@ class StepGrants:
         self._use_key("EncryptVault", "s3", ["kms:GenerateDataKey"])
 
     def collect_exports(self) -> None:
-        """Delete what given-up exports have written, also versions and unfinished uploads."""
+        """Delete what given-up exports have written, version by version, and unfinished uploads."""
         exports = f"{self._estate.vault_arn}/{EXPORTS}"
-        self.allow(
-            "CollectExports", ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"], [exports]
-        )
+        why = "Keys hold ids of exports; the prefix is the scope."
+        self.allow("CollectExports", ["s3:AbortMultipartUpload", "s3:DeleteObjectVersion"], [exports], why=why)
         lists = ["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"]
         self.allow("FindLeftovers", lists, [self._estate.vault_arn])
 
@@ -115,31 +117,35 @@ class StepGrants:
 
     def send(self, *verbs: str) -> None:
         """Run the documents of ``verbs`` on the clusters' instances, and read what they answered."""
+        self.order(*verbs)
+        self.describe("ssm:GetCommandInvocation", "ssm:ListCommandInvocations", sid="ReadCommands")
+
+    def order(self, *verbs: str) -> None:
+        """Run the documents of ``verbs`` on the clusters' instances; another step reads what they answered."""
         documents = [self._arn("ssm", "document", DOCUMENT_PREFIX + verb) for verb in verbs]
         self.allow("RunHostVerbs", ["ssm:SendCommand"], documents)
         self.on_instances("RunOnClusterInstances", "ssm:SendCommand")
-        self.describe("ssm:GetCommandInvocation", "ssm:ListCommandInvocations", sid="ReadCommands")
 
     def describe(self, *actions: str, sid: str = "Describe") -> None:
         """Call read actions that cannot be scoped to a resource."""
-        self.allow(sid, actions, ["*"])
-        self.accept_wildcards(f"{', '.join(actions)}: IAM knows no resource for these reads.", ["*"])
+        self.allow(sid, actions, ["*"], why="IAM knows no resource for these reads.")
 
     def cut_snapshots(self) -> None:
         """Take one multi-volume set per instance, tagged at creation, and tag nothing that exists already."""
         volumes, snapshots = self.volumes(), self.snapshots()
         self.on_instances("CutClusterInstances", "ec2:CreateSnapshots")
-        # Which volumes are the instance's is EC2's knowledge; operators need not tag volumes.
-        self.allow("CutTheirVolumes", ["ec2:CreateSnapshots"], [volumes])
+        why = "Which volumes are the instance's is EC2's knowledge, and operators need not tag them."
+        self.allow("CutTheirVolumes", ["ec2:CreateSnapshots"], [volumes], why=why)
         clusters = sorted(self._estate.config.clusters)
         tagged = {
             "StringEquals": {f"aws:RequestTag/{CLUSTER_TAG}": clusters},
             "Null": {f"aws:RequestTag/{RUN_TAG}": "false"},
         }
-        self.allow("CutIntoTaggedSnapshots", ["ec2:CreateSnapshots"], [snapshots], tagged)
+        why = "Ids are not known before; the tags of what is made narrow them."
+        self.allow("CutIntoTaggedSnapshots", ["ec2:CreateSnapshots"], [snapshots], tagged, why=why)
         at_creation = {"StringEquals": {"ec2:CreateAction": "CreateSnapshots"}}
-        self.allow("TagAtCreation", ["ec2:CreateTags"], [snapshots], at_creation)
-        self.accept_wildcards("Ids are not known before; the conditions narrow them.", [volumes, snapshots])
+        why = "Only what CreateSnapshots makes is tagged."
+        self.allow("TagAtCreation", ["ec2:CreateTags"], [snapshots], at_creation, why=why)
 
     def tag_our_snapshots(self) -> None:
         """Add tags to snapshots that a run of ours made."""
@@ -150,10 +156,11 @@ class StepGrants:
         self._on_our_snapshots("DeleteOurSnapshots", "ec2:DeleteSnapshot")
 
     def use_volume_keys(self) -> None:
-        """Have EC2 make volumes that are encrypted with the customer keys of clusters.yaml, if it names any."""
+        """Have EC2 make and attach volumes that are encrypted with the customer keys of clusters.yaml, if any."""
         keys = sorted({key for cluster in self._estate.config.clusters.values() for key in cluster.kms_keys})
-        if not keys:
+        if not keys or self._uses_volume_keys:
             return
+        self._uses_volume_keys = True
         via = {"kms:ViaService": f"ec2.{self._stack.region}.{self._stack.url_suffix}"}
         actions = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext"]
         self.allow("UseVolumeKeys", [*actions, "kms:ReEncryptFrom", "kms:ReEncryptTo"], keys, {"StringEquals": via})
@@ -170,21 +177,19 @@ class StepGrants:
         return self._arn("ec2", "volume", "*")
 
     def _on_our_snapshots(self, sid: str, action: str) -> None:
-        snapshots = self.snapshots()
-        self.allow(sid, [action], [snapshots], {"StringLike": {f"aws:ResourceTag/{RUN_TAG}": "*"}})
-        self.accept_wildcards("Only snapshots that carry a run of ours match.", [snapshots])
+        of_a_run = {"StringLike": {f"aws:ResourceTag/{RUN_TAG}": "*"}}
+        self.allow(sid, [action], [self.snapshots()], of_a_run, why="Only snapshots that carry a run of ours match.")
 
     def on_instances(self, sid: str, *actions: str) -> None:
         """Do ``actions`` to instances of the clusters."""
         instances = self._arn("ec2", "instance", "*")
+        why = "Only instances with a cluster's tag match."
         for number, condition in enumerate(instance_conditions(self._estate.config)):
-            self.allow(f"{sid}{number or ''}", list(actions), [instances], condition)
-        self.accept_wildcards("Only instances with a cluster's tag match.", [instances])
+            self.allow(f"{sid}{number or ''}", list(actions), [instances], condition, why=why)
 
     def _objects(self, sid: str, action: str, prefixes: tuple[str, ...]) -> None:
         arns = [f"{self._estate.vault_arn}/{prefix}" for prefix in prefixes]
-        self.allow(sid, [action], arns)
-        self.accept_wildcards("Keys hold ids of runs and points; the prefix is the scope.", arns)
+        self.allow(sid, [action], arns, why="Keys hold ids of runs and points; the prefix is the scope.")
 
     def _use_key(self, sid: str, service: str, actions: list[str]) -> None:
         via = {"StringEquals": {"kms:ViaService": f"{service}.{self._stack.region}.{self._stack.url_suffix}"}}
@@ -204,12 +209,13 @@ class StepGrants:
         actions: tuple[str, ...] | list[str],
         resources: list[str],
         conditions: dict[str, Any] | None = None,
+        *,
+        why: str = "",
     ) -> None:
-        """Add one named statement."""
+        """Add one named statement; ``why`` says why a resource ends in a wildcard, where one does."""
         self._role.add_to_policy(
             iam.PolicyStatement(sid=sid, actions=list(actions), resources=resources, conditions=conditions)
         )
-
-    def accept_wildcards(self, reason: str, resources: list[str]) -> None:
-        """Say why a statement ends in a wildcard."""
-        acknowledge(self._step, [wildcard_rule(self._step, resource) for resource in resources], reason=reason)
+        if why:
+            self._estate.reasons[self._step.node.path, sid] = why
+            acknowledge(self._step, [wildcard_rule(self._step, resource) for resource in resources], reason=why)

@@ -9,7 +9,7 @@ def _ask_nodes(may: StepGrants) -> None:
     may.read_cluster_parameters()
     may.list_cluster_parameters()
     may.describe("ec2:DescribeInstances", "ec2:DescribeVolumes", "ssm:DescribeInstanceInformation", sid="FindInstances")
-    may.send("health")
+    may.order("health")  # RecordHealth reads the answers
     may.use_catalog("GetItem")  # is the cluster being put together?
     may.read_vault(INVENTORY)
     may.write_vault(RUNS)

@@ -3,7 +3,7 @@
 from infra.compute_grants import ComputeGrants
 from infra.grants import INVENTORY, INVENTORY_FILES, POINTS, RUNS, StepGrants
 from infra.step import Step
-from infra.volume_grants import create_volumes, mark_volumes, move_volumes
+from infra.volume_grants import create_blank_volumes, mark_volumes, move_volumes
 
 
 def _acquire_lock(may: StepGrants) -> None:
@@ -53,7 +53,7 @@ def _relaunch_node(may: ComputeGrants) -> None:
 
 
 def _attach_volumes(may: StepGrants) -> None:
-    create_volumes(may)  # blank ones, where the node is to begin empty
+    create_blank_volumes(may)  # where the node is to begin empty
     mark_volumes(may, "CreateTags")
     move_volumes(may)
     may.describe("ec2:DescribeVolumes")
