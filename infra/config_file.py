@@ -10,8 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.config import Config
-
-Place = tuple[str | int, ...]
+from infra.yaml_places import Place, keys_given_twice, line_of
 
 _WHOLE_NUMBER = "{input!r} is no whole number; write one"
 _MAPPING = "{input!r} is no mapping; write fields below it ({fields})"
@@ -58,7 +57,7 @@ def read_config(path: Path) -> Config:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise ConfigError(path, [f"{mark.line + 1 if mark else 1}: is not YAML: {said}; correct this line"]) from error
-    mistakes = list(_keys_given_twice(root, ()))
+    mistakes = list(keys_given_twice(root, ()))
     try:
         config = Config.model_validate(document if document is not None else {})
     except ValidationError as error:
@@ -71,7 +70,7 @@ def read_config(path: Path) -> Config:
 def _mistake(root: yaml.Node | None, detail: ErrorDetails) -> tuple[int, str]:
     place = tuple(part for part in detail["loc"] if part != "[key]")
     field = ".".join(str(part) for part in place) or "the whole file"
-    return _line(root, place), f"{field}: {_remedy(detail, place)}"
+    return line_of(root, place), f"{field}: {_remedy(detail, place)}"
 
 
 def _remedy(detail: ErrorDetails, place: Place) -> str:
@@ -101,36 +100,3 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - 
         yield annotation
     for argument in getattr(annotation, "__args__", ()):
         yield from _models_in(argument)
-
-
-def _line(root: yaml.Node | None, place: Place) -> int:
-    """Find the line (from 1) of the deepest part of ``place`` that the file holds."""
-    node, line = root, 1
-    for part in place:
-        match node:
-            case yaml.MappingNode():
-                pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            case yaml.SequenceNode() if isinstance(part, int) and part < len(node.value):
-                pair = (node.value[part], node.value[part])
-            case _:
-                pair = None
-        if pair is None:
-            return line
-        line, node = pair[0].start_mark.line + 1, pair[1]
-    return line
-
-
-def _keys_given_twice(node: yaml.Node | None, place: Place) -> Iterator[tuple[int, str]]:
-    """YAML lets the last of two equal keys win silently, so a cluster written twice would vanish."""
-    if isinstance(node, yaml.SequenceNode):
-        for index, entry in enumerate(node.value):
-            yield from _keys_given_twice(entry, (*place, index))
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: dict[str, int] = {}
-    for key, value in node.value:
-        here = (*place, str(key.value))
-        line = key.start_mark.line + 1
-        if (first := seen.setdefault(str(key.value), line)) != line:
-            yield line, f"{'.'.join(map(str, here))}: stands already in line {first}; remove one of the two"
-        yield from _keys_given_twice(value, here)

@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from sandbox.cluster import NAMESPACES, Build, Cluster, launch
 from sandbox.dataplane.choose import choose
 from sandbox.dataplane.plane import DataPlane, NodeClock
 from sandbox.dataplane.probe import probe
+from sandbox.region.latency import PROFILES, pace_of
 from sandbox.region.pace import Pace
 from sandbox.region.region import Region
 from sandbox.screen import JourneyBar, Screen, message_of
@@ -141,9 +142,14 @@ class Vault:
 
     def newest_manifest(self, cluster: str) -> Manifest:
         """The newest committed point."""
+        return Manifest.model_validate(self.newest_commit(cluster))
+
+    def newest_commit(self, cluster: str) -> dict[str, Any]:
+        """What stands under the newest commit mark: a manifest, or that the point was abandoned; empty without any."""
         listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix=f"clusters/{cluster}/points/")
         keys = [entry["Key"] for entry in listed.get("Contents", []) if entry["Key"].endswith("/manifest.json")]
-        return Manifest.model_validate_json(self._read(max(keys)))
+        found: dict[str, Any] = json.loads(self._read(max(keys))) if keys else {}
+        return found
 
     def evidence(self, manifest: Manifest) -> dict[str, NodeEvidence]:
         """What the hosts recorded, by instance id."""
@@ -182,13 +188,28 @@ def options_of(prog: str, description: str | None, argv: list[str] | None) -> ar
     parser.add_argument("--mode", choices=("namespaces", "directory"), help="force a data plane; by default by probing")
     parser.add_argument("--rate", type=int, default=1000, help="writes per second")
     parser.add_argument("--load-s", type=float, default=3.0, help="seconds of writes before the backup starts")
+    parser.add_argument("--faults", type=Path, help="a fault plan (docs/faults.md); `make demo` only")
+    parser.add_argument("--latency", choices=sorted(PROFILES), help="a latency profile (docs/sandbox.md)")
+    parser.add_argument("--scale", type=float, default=0.1, help="of a latency profile, but for the write stop")
+    parser.add_argument("--seed", type=int, default=1, help="of a latency profile's draws")
     return parser.parse_args(argv)
 
 
+def pace_wanted(options: argparse.Namespace) -> Pace:
+    """The demo's own pace, or that of the profile which was asked for."""
+    if options.latency is None:
+        return PACE
+    return pace_of(options.latency, seed=options.seed, scale=options.scale)
+
+
 @contextmanager
-def deployed(mode: str | None, *, pace: Pace = PACE) -> Iterator[DemoEstate]:
-    """A region with our stacks in it; put away at the end."""
+def deployed(
+    mode: str | None, *, pace: Pace = PACE, check: Callable[[DataPlane], None] | None = None
+) -> Iterator[DemoEstate]:
+    """A region with our stacks in it; put away at the end. `check` may refuse the data plane before anything starts."""
     screen, plane = Screen(), choose(mode=mode)
+    if check is not None:
+        _checked(plane, check)
     screen.heading(f"sandbox in {plane.mode} mode")
     for missing in probe().missing:
         screen.say(f"  missing here: {missing}")
@@ -205,6 +226,14 @@ def deployed(mode: str | None, *, pace: Pace = PACE) -> Iterator[DemoEstate]:
     finally:
         region.stop()
         plane.close()
+
+
+def _checked(plane: DataPlane, check: Callable[[DataPlane], None]) -> None:
+    try:
+        check(plane)
+    except BaseException:
+        plane.close()
+        raise
 
 
 @contextmanager

@@ -257,6 +257,11 @@ class DirectoryPlane(node_programs.NodeServices):
                 self._volumes.check_new(snapshot_id)
                 self._volumes.copy(volume_id, snapshot_id, tree=None)
 
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
+        """Make a second snapshot with the content of the first."""
+        with self._lock:
+            self._volumes.copy_snapshot(source, snapshot_id)
+
     def read_snapshot(self, snapshot_id: str, *, offset: int, length: int) -> bytes:
         """Read bytes of a snapshot (of a root volume: zeroes, as its content is a tree)."""
         with (self._volumes.snapshot(snapshot_id) / "image").open("rb") as image:

@@ -78,6 +78,12 @@ class VolumeFolders:
             raise DataPlaneError(f"no_snapshot: {snapshot_id}")
         return self._snapshots / snapshot_id
 
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
+        """Make a second snapshot with the content of the first."""
+        self.check_new(snapshot_id)
+        copy_tree(self.snapshot(source), self._snapshots / snapshot_id)
+        self.snapshots.add(snapshot_id)
+
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Delete a snapshot."""
         shutil.rmtree(self.snapshot(snapshot_id))

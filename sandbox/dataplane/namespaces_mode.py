@@ -273,6 +273,11 @@ class NamespacesPlane(node_programs.NodeServices):
         with self._lock:
             self._store.cut_volume(volume_id, snapshot_id)
 
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
+        """Make a second snapshot with the bytes of the first."""
+        with self._lock:
+            self._store.copy_snapshot(source, snapshot_id)
+
     def read_snapshot(self, snapshot_id: str, *, offset: int, length: int) -> bytes:
         """Read bytes of a snapshot."""
         return self._store.read(snapshot_id, offset=offset, length=length)

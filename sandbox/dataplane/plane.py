@@ -105,6 +105,9 @@ class DataPlane(Protocol):
     def cut_volume(self, volume_id: str, snapshot_id: str) -> None:
         """Snapshot one volume, attached or not."""
 
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
+        """Make a second snapshot with the bytes of the first."""
+
     def read_snapshot(self, snapshot_id: str, *, offset: int, length: int) -> bytes:
         """Read bytes of a snapshot."""
 

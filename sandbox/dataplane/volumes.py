@@ -155,6 +155,14 @@ class VolumeStore:
         clone_range(volume.file, copy, source_offset=volume.offset, target_offset=0, length=volume.size_bytes)
         self._snapshots[snapshot_id] = Snapshot(copy, 0, volume.size_bytes)
 
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
+        """Make a second snapshot with the bytes of the first, in a file of its own."""
+        self._check_new(snapshot_id)
+        first, copy = self.snapshot(source), self._file(snapshot_id)
+        copy.touch(exist_ok=False)
+        clone_range(first.file, copy, source_offset=first.offset, target_offset=0, length=first.size_bytes)
+        self._snapshots[snapshot_id] = Snapshot(copy, 0, first.size_bytes)
+
     def _check_new(self, *snapshot_ids: str) -> None:
         if known := set(snapshot_ids) & set(self._snapshots):
             raise DataPlaneError(f"snapshot_exists: {sorted(known)}")

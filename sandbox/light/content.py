@@ -130,6 +130,21 @@ class Store:
             volume = self.volume(volume_id)
             self.snapshots[snapshot_id], self._sizes[snapshot_id] = volume.content, volume.size_bytes
 
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
+        """Keep what a snapshot holds under a second name."""
+        if source not in self.snapshots:
+            raise DataPlaneError(f"no_snapshot: {source}")
+        if snapshot_id in self.snapshots:
+            raise DataPlaneError(f"snapshot_exists: {snapshot_id}")
+        self.snapshots[snapshot_id], self._sizes[snapshot_id] = self.snapshots[source], self._sizes[source]
+
+    def text_of(self, snapshot_id: str) -> bytes:
+        """What a snapshot holds, as text: the same content is the same text, nothing is no text."""
+        if snapshot_id not in self.snapshots:
+            raise DataPlaneError(f"no_snapshot: {snapshot_id}")
+        content = self.snapshots[snapshot_id]
+        return b"" if content == BLANK else repr(content).encode()
+
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Delete a snapshot."""
         if snapshot_id not in self.snapshots:

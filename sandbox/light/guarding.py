@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aerokeep_node.refusal import BadParameterError, HeldError, NotNowError, RefusalError
+from aerokeep_node.refusal import HeldError, NotNowError, RefusalError
 
 from sandbox.light.cluster import View, counts
 from sandbox.light.host import Host
 
-GUARDED_AFTER_S, SETTLED_AFTER_S, FLUSHED_AFTER_S = 0.02, 0.3, 0.4
+GUARDED_AFTER_S, SETTLED_AFTER_S, FLUSHED_AFTER_S, FROZEN_AFTER_S = 0.02, 0.3, 0.4, 0.45
 """From T0; about what a healthy host takes."""
 NO_FREEZE = "none"
 Reply = dict[str, Any]
@@ -25,6 +25,8 @@ class Stop:
     start_at: float
     end_at: float
     namespaces: tuple[str, ...]
+    mounts: tuple[str, ...]
+    """Frozen from some time after T0 until writes are resumed: what is guarded changes no file in any case."""
     membership: Reply
     clock: Reply
     lifted_at: float | None = None
@@ -55,8 +57,6 @@ def stop_writes(host: Host, parameters: Mapping[str, str], view: View | None, cl
     run, former = parameters["Run"], host.stop
     if run in host.tombstones:
         raise RefusalError("tombstone", f"no write stop may start for {run} any more")
-    if parameters["Freeze"] != NO_FREEZE:
-        raise BadParameterError("not_simulated", "light hosts freeze nothing")
     if host.server is None or view is None:
         raise NotNowError("asd_not_running", "no server answers on this host")
     if isinstance(former, Stop) and former.lifted_at is None and former.token != parameters["Token"]:
@@ -68,6 +68,7 @@ def stop_writes(host: Host, parameters: Mapping[str, str], view: View | None, cl
         start_at=float(parameters["StartAt"]) + offset_s,
         end_at=float(parameters["EndAt"]) + offset_s,
         namespaces=tuple(parameters["Namespaces"].split(",")),
+        mounts=tuple(mount for mount in parameters["Freeze"].split(",") if mount != NO_FREEZE),
         membership=_membership(host, view),
         clock=clock,
     )
@@ -102,7 +103,9 @@ def _membership(host: Host, view: View) -> Reply:
 
 def _evidence(host: Host, stop: Stop, view: View | None, clock: Reply) -> Reply:
     server, lifted_at = host.server, stop.lifted_at
-    begun = lifted_at is not None and lifted_at > stop.start_at + FLUSHED_AFTER_S
+    begun = lifted_at is not None and lifted_at > stop.start_at + FROZEN_AFTER_S
+    frozen_at = stop.start_at + FROZEN_AFTER_S if begun and stop.mounts else None
+    thawed_at = lifted_at if frozen_at is not None else None
     masters = {
         name: counts(server, name, view)[0] if server is not None and view is not None else None
         for name in stop.namespaces
@@ -121,9 +124,13 @@ def _evidence(host: Host, stop: Stop, view: View | None, clock: Reply) -> Reply:
             "guarded": stop.start_at + GUARDED_AFTER_S if begun else None,
             "settle_started": stop.start_at + SETTLED_AFTER_S if begun else None,
             "flushed": stop.start_at + FLUSHED_AFTER_S if begun else None,
+            "frozen": frozen_at,
+            "thaw_started": thawed_at,
+            "thawed": thawed_at,
             "lift_started": lifted_at,
             "lifted": lifted_at,
         },
+        "mounts": {mount: {"frozen": frozen_at, "thawed": thawed_at, "held": begun} for mount in stop.mounts},
         "namespaces": {name: {**quiet, "master_objects": masters[name]} for name in stop.namespaces},
         "cluster": {"before": stop.membership, "after": _membership(host, view) if view is not None else None},
     }

@@ -93,6 +93,7 @@ class LightClusters:
         subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock=str(NETWORK), AvailabilityZone=f"{region.region}a")
         self._subnet_id = subnet["Subnet"]["SubnetId"]
         self._image_id = ec2.register_image(Name="aerokeep-light-node")["ImageId"]
+        self._bare_image_id = ec2.register_image(Name="aerokeep-light-node-of-any-build")["ImageId"]
         ec2.create_tags(Resources=[self._image_id], Tags=_tags({"aerokeep:build": BUILD}))
         self._numbers = itertools.count(FIRST_ADDRESS)
 
@@ -104,11 +105,26 @@ class LightClusters:
         nodes: int = 3,
         raw_devices: Sequence[str] = RAW_DEVICES,
         timeline: str = "first",
+        known_build: bool = True,
     ) -> LightCluster:
-        """A cluster of `nodes` that serves, with all of its records on `timeline`."""
+        """A cluster of `nodes` that serves, with all of its records on `timeline`.
+
+        Args:
+            name: its name.
+            tag: the tag of its instances.
+            nodes: how many.
+            raw_devices: their data volumes beside the one with a filesystem.
+            timeline: see `LightCluster.write`.
+            known_build: its image is tagged with the build that it holds.
+
+        """
+        image_id = self._image_id if known_build else self._bare_image_id
         addresses = [str(NETWORK[next(self._numbers)]) for _ in range(nodes)]
         devices = (FILE_DEVICE, *raw_devices)
-        ids = [self._run_instance(f"{name}-{number}", ip, tag, devices) for number, ip in enumerate(addresses, start=1)]
+        ids = [
+            self._run_instance(f"{name}-{number}", ip, tag, image_id=image_id, devices=devices)
+            for number, ip in enumerate(addresses, start=1)
+        ]
         members = tuple(
             Member(f"A{number}", instance_id, ip)
             for number, (instance_id, ip) in enumerate(zip(ids, addresses, strict=True), start=1)
@@ -121,14 +137,16 @@ class LightClusters:
         cluster.write(timeline)
         return cluster
 
-    def _run_instance(self, name: str, private_ip: str, tag: tuple[str, str], devices: Sequence[str]) -> str:
+    def _run_instance(
+        self, name: str, private_ip: str, tag: tuple[str, str], *, image_id: str, devices: Sequence[str]
+    ) -> str:
         """As an operator who leaves all defaults: volumes and interface would go with the instance."""
         sealed = _sealed(self._hardware)
         disks = [{"DeviceName": ROOT_DEVICE, "Ebs": {"VolumeSize": 8, "DeleteOnTermination": True, **sealed}}]
         disks += [{"DeviceName": device, "Ebs": {"VolumeSize": 4, "VolumeType": "gp3", **sealed}} for device in devices]
         tags = _tags({"Name": name, tag[0]: tag[1]})
         made = self._region.client("ec2").run_instances(
-            ImageId=self._image_id,
+            ImageId=image_id,
             InstanceType="m5.large",
             MinCount=1,
             MaxCount=1,

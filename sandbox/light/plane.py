@@ -83,6 +83,31 @@ class LightPlane:
             if server is not None:
                 server.stop()
 
+    # -- what may befall a node
+
+    def set_clock(self, instance_id: str, clock: NodeClock) -> None:
+        """Change a node's clock."""
+        with self.lock:
+            self.host(instance_id).clock = clock
+
+    def crash(self, instance_id: str) -> None:
+        """The server ends where it stands."""
+        with self.lock:
+            self.host(instance_id).server = None
+
+    def restart(self, instance_id: str) -> None:
+        """The server ends cleanly, and begins anew."""
+        self.shut_down(instance_id)
+        with self.lock:
+            serving.launch(self.host(instance_id), start_s=self.start_s, pid=next(self._pids))
+
+    def fill(self, instance_id: str) -> None:
+        """No namespace has room any more."""
+        with self.lock:
+            server = self.host(instance_id).server
+            for namespace in server.namespaces.values() if server is not None else ():
+                namespace.full = True
+
     # -- volumes
 
     def create_volume(self, volume_id: str, *, size_bytes: int, snapshot_id: str | None = None) -> None:
@@ -126,6 +151,16 @@ class LightPlane:
         """Snapshot one volume, attached or not."""
         with self.lock:
             self.store.cut({volume_id: snapshot_id})
+
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
+        """Give a snapshot's content a second name."""
+        with self.lock:
+            self.store.copy_snapshot(source, snapshot_id)
+
+    def read_snapshot(self, snapshot_id: str, *, offset: int, length: int) -> bytes:
+        """Read bytes of a snapshot: a text that says what it holds stands at its beginning, the rest is zeroes."""
+        with self.lock:
+            return self.store.text_of(snapshot_id)[offset : offset + length].ljust(length, b"\0")
 
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Delete a snapshot."""

@@ -2,30 +2,48 @@
 
 import json
 import queue
-import re
 import threading
-import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sandbox.region.pace import Pace
+from sandbox.region.targets import KNOWN, Carrier, Client, Event, Later, Parcel, transformed
 
-Client = Callable[[str], Any]
-Event = Mapping[str, Any]
-_STEP = re.compile(r"\.([\w-]+)|\[['\"]([^'\"]+)['\"]\]|\[(\d+)\]")
-_PLACE = re.compile(r"<([\w.-]+)>")
+Act = Callable[[], object]
+ALARM_EVENT = "CloudWatch Alarm State Change"
+"""The one kind of event that AWS guarantees to deliver; all others are best effort."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of an event on its way to the bus."""
+
+    copies: int = 1
+    late_s: float = 0.0
+
+
+DELIVERED, LOST, TWICE = Fate(), Fate(copies=0), Fate(copies=2)
+
+
+def late(seconds: float) -> Fate:
+    """It comes so much later; others overtake it."""
+    return Fate(late_s=seconds)
 
 
 class Bus:
     """Puts events in order, in the background (EventBridge is asynchronous), and delivers them."""
 
-    def __init__(self, client: Client, pace: Pace) -> None:
-        self._client, self._pace = client, pace
-        self._acts: queue.Queue[tuple[str, Callable[[], object]] | None] = queue.Queue()
+    def __init__(self, client: Client, *, pace: Pace, later: Later, heard: Callable[[str], bool]) -> None:
+        self._client, self._pace, self._later, self._heard = client, pace, later, heard
+        self._carrier = Carrier(client, later, pace)
+        self._acts: queue.Queue[tuple[str, Act] | None] = queue.Queue()
         self._thread = threading.Thread(target=self._work, name="aerokeep-bus", daemon=True)
-        self.failures: list[str] = []
+        self.failures = self._carrier.failures
         """Deliveries that went wrong, a line each."""
+        self.fate: Callable[[str, str, Mapping[str, Any]], Fate] = lambda _source, _type, _detail: DELIVERED
+        """Asked for each event of a service: (source, detail-type, detail) → its fate. An alarm's is never lost."""
 
     def start(self) -> None:
         """Deliver from now on."""
@@ -38,7 +56,7 @@ class Bus:
             self._thread.join(5)
 
     def drain(self) -> None:
-        """Wait until everything put so far has been delivered."""
+        """Wait until everything put so far has been delivered; what is late, or tried again, is not waited for."""
         self._acts.join()
 
     def execution_changed(self, execution: Mapping[str, Any]) -> None:
@@ -48,9 +66,20 @@ class Bus:
         self.put("aws.states", "Step Functions Execution Status Change", defaults | detail, [execution["executionArn"]])
 
     def put(self, source: str, detail_type: str, detail: Mapping[str, Any], resources: list[str]) -> None:
-        """Put one event."""
+        """Put one event of a service, as its fate will have it."""
+        fate = self.fate(source, detail_type, detail)
+        copies = max(fate.copies, 1) if detail_type == ALARM_EVENT else fate.copies
         entry = {"Source": source, "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
-        self._acts.put((detail_type, lambda: self._client("events").put_events(Entries=[entry])))
+
+        def act() -> None:
+            if self._heard(source):
+                self._client("events").put_events(Entries=[entry])
+
+        for _ in range(copies):
+            if late_s := fate.late_s + self._pace.event_delivery_s:
+                self._later(late_s, lambda: self._acts.put((detail_type, act)))
+            else:
+                self._acts.put((detail_type, act))
 
     def notify(self, topic_arn: str, message: Mapping[str, Any]) -> None:
         """Publish an alarm's message; the sandbox knows no other alarm actions than topics."""
@@ -60,7 +89,6 @@ class Bus:
     def _work(self) -> None:
         while (given := self._acts.get()) is not None:
             what, act = given
-            time.sleep(self._pace.event_delivery_s)
             try:
                 act()
             except Exception as error:  # noqa: BLE001  # best effort, as the real one; kept to be looked at
@@ -69,59 +97,23 @@ class Bus:
                 self._acts.task_done()
         self._acts.task_done()
 
-    def deliver(self, target: Mapping[str, Any], event: Event, *, rule_arn: str) -> bool:
-        """Carry an event to a target; False if the sandbox does not know this kind of target."""
-        arn, text = str(target["Arn"]), transformed(target, event, rule_arn=rule_arn)
-        try:
-            match arn.split(":")[2]:
-                case "sns":
-                    self._client("sns").publish(TopicArn=arn, Message=text)
-                case "sqs":
-                    url = self._client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
-                    self._client("sqs").send_message(QueueUrl=url, MessageBody=text)
-                case "states":
-                    self._client("stepfunctions").start_execution(stateMachineArn=arn, input=text)
-                case "lambda":
-                    self._client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=text)
-                case _:
-                    return False
-        except Exception as error:  # noqa: BLE001  # best effort, as the real one; kept to be looked at
-            self.failures.append(f"{arn}: {error}")
+    def deliver(
+        self, target: Mapping[str, Any], event: Event, *, rule_arn: str, origin: Mapping[str, str] | None = None
+    ) -> bool:
+        """Carry an event to a target; False if the sandbox does not know this kind of target.
+
+        Args:
+            target: as PutTargets or a schedule has it, with its RetryPolicy and DeadLetterConfig.
+            event: the whole event.
+            rule_arn: the rule's or schedule's.
+            origin: what a dead-letter queue is told of it; of a rule, by default.
+
+        """
+        if str(target["Arn"]).split(":")[2] not in KNOWN:
+            return False
+        text = transformed(target, event, rule_arn=rule_arn)
+        self._carrier.carry(Parcel(target, text, origin or {"RULE_ARN": rule_arn}))
         return True
-
-
-def transformed(target: Mapping[str, Any], event: Event, *, rule_arn: str) -> str:
-    """What the target gets: its Input, its InputPath of the event, its InputTransformer's text, or the whole event."""
-    if "Input" in target:
-        return str(target["Input"])
-    if "InputPath" in target:
-        return json.dumps(_look_up(event, target["InputPath"]))
-    if not (transformer := target.get("InputTransformer")):
-        return json.dumps(event)
-    values = {name: _look_up(event, path) for name, path in transformer.get("InputPathsMap", {}).items()}
-    values |= {"aws.events.rule-arn": rule_arn, "aws.events.event": event, "aws.events.event.json": event}
-    template = str(transformer["InputTemplate"])
-
-    def fill(place: re.Match[str]) -> str:
-        if place[1] not in values:
-            return place[0]
-        value = values[place[1]]
-        if template[: place.start()].count('"') % 2:  # inside a JSON string: its text, escaped
-            return value if isinstance(value, str) else json.dumps(value).replace('"', '\\"')
-        return json.dumps(value)
-
-    return _PLACE.sub(fill, template)
-
-
-def _look_up(event: Any, path: str) -> Any:  # noqa: ANN401  # any JSON
-    for name, quoted, index in _STEP.findall(path.removeprefix("$")):
-        if index:
-            event = event[int(index)]
-        elif isinstance(event, Mapping):
-            event = event.get(name or quoted)
-        else:
-            return None
-    return event
 
 
 def _plain(value: object) -> object:

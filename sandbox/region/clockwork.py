@@ -11,6 +11,8 @@ from sandbox.region.faults import ApiError
 
 Act = Callable[[], None]
 JOIN_S = 15.0
+ANY = "*"
+"""Stands for all resources."""
 
 
 @dataclass(order=True)
@@ -66,10 +68,10 @@ class Clockwork:
 
     def is_stuck(self, resource: str, state: str) -> bool:
         """Somebody has said so, and not yet otherwise."""
-        return (resource, state) in self._stuck
+        return not self._stuck.isdisjoint({(resource, state), (ANY, state)})
 
     def stick(self, resource: str, state: str) -> None:
-        """Hold what would end this state of this resource."""
+        """Hold what would end this state of this resource, or of `ANY`."""
         with self._changed:
             self._stuck.add((resource, state))
 
@@ -77,7 +79,7 @@ class Clockwork:
         """Let go; what was held happens now."""
         with self._changed:
             self._stuck.discard((resource, state))
-            freed = [due for due in self._held if (due.resource, due.state) == (resource, state)]
+            freed = [due for due in self._held if not self.is_stuck(due.resource, due.state)]
             self._held = [due for due in self._held if due not in freed]
             for due in freed:
                 heapq.heappush(self._waiting, due)
@@ -92,7 +94,7 @@ class Clockwork:
                 self._changed.wait(self._waiting[0].at - now if self._waiting else None)
 
     def _set_off(self, due: _Due) -> None:
-        if (due.resource, due.state) in self._stuck:
+        if self.is_stuck(due.resource, due.state):
             self._held.append(due)
             return
         thread = threading.Thread(target=self._run, args=(due,), name=f"aerokeep-{due.state}", daemon=True)

@@ -5,11 +5,13 @@ import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sandbox.dataplane.plane import DataPlaneError
+from sandbox.region.agents import Agent
+from sandbox.region.changes import Change, Changes
+from sandbox.region.command import AS_IT_SHOULD, Command, Fate, Request
 from sandbox.region.documents import check_parameters, script_of
 from sandbox.region.faults import ApiError
 from sandbox.region.invocations import Invocation
@@ -19,117 +21,28 @@ from sandbox.region.plane import AnsweringPlane, Plane
 if TYPE_CHECKING:
     from pathlib import Path
 
-WORKERS_PER_NODE = 5
-MOST_INSTANCES = 50
-LEAST_TIMEOUT_S = 30
-DEFAULT_DELIVERY_S = 3600.0
-AGENT_VERSION = "3.3.2746.0"
 POLL_S = 0.02
-
-
-@dataclass
-class Agent:
-    """The SSM agent of one node."""
-
-    online: bool = True
-    """Nobody has taken it down on a node that works."""
-    hears: bool = True
-    """It picks up commands; one that does not still looks connected, and its commands wait."""
-    version: str = AGENT_VERSION
-    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WORKERS_PER_NODE))
-    boots: int = 0
-    registered_at: float | None = None
-    up_at: float | None = None
-    lost_at: float | None = None
-    """On the monotonic clock; SSM notices later."""
-
-    def boot(self, delay_s: float) -> None:
-        """The node has been powered on; its agent answers in `delay_s` seconds."""
-        if self.registered_at is not None and not self.registered:
-            self.registered_at = None
-        self.boots += 1
-        self.up_at, self.lost_at = time.monotonic() + delay_s, None
-        self.registered_at = self.registered_at or self.up_at
-
-    def lose(self, delay_s: float) -> None:
-        """The node has lost its power; SSM notices in `delay_s` seconds."""
-        if self.up_at is not None:
-            self.up_at, self.lost_at = None, time.monotonic() + delay_s
-
-    @property
-    def registered(self) -> bool:
-        """SSM has heard of it."""
-        return self.registered_at is not None and time.monotonic() >= self.registered_at
-
-    @property
-    def connected(self) -> bool:
-        """It answers."""
-        return self.online and self.up_at is not None and time.monotonic() >= self.up_at
-
-    @property
-    def listens(self) -> bool:
-        """A command sent now reaches it."""
-        return self.connected and self.hears
-
-    @property
-    def seems_online(self) -> bool:
-        """SSM believes that it answers."""
-        return self.connected or (self.online and self.lost_at is not None and time.monotonic() < self.lost_at)
-
-
-@dataclass(frozen=True)
-class Request:
-    """A SendCommand request whose document is known."""
-
-    document: str
-    content: Mapping[str, Any]
-    instance_ids: Sequence[str]
-    parameters: Mapping[str, Sequence[str]]
-    comment: str = ""
-    timeout_s: float = DEFAULT_DELIVERY_S
-
-
-@dataclass
-class Command:
-    """One SendCommand."""
-
-    command_id: str
-    request: Request
-    requested_at: float
-    invocations: dict[str, Invocation]
-    visible_at: float = 0.0
-
-    def wire(self) -> dict[str, Any]:
-        """As SendCommand and ListCommands spell it."""
-        states = [invocation.status for invocation in self.invocations.values()]
-        done = sum(invocation.ended for invocation in self.invocations.values())
-        bad = next((s for s in ("Failed", "TimedOut", "Cancelled") if s in states), "Success")
-        status = bad if done == len(states) else ("Pending" if set(states) == {"Pending"} else "InProgress")
-        return {
-            "CommandId": self.command_id,
-            "DocumentName": self.request.document,
-            "Comment": self.request.comment,
-            "Parameters": {name: list(values) for name, values in self.request.parameters.items()},
-            "InstanceIds": list(self.request.instance_ids),
-            "RequestedDateTime": self.requested_at,
-            "ExpiresAfter": self.requested_at + self.request.timeout_s,
-            "Status": status,
-            "StatusDetails": status,
-            "TargetCount": len(states),
-            "CompletedCount": done,
-            "ErrorCount": sum(s in ("Failed", "TimedOut") for s in states),
-        }
+JOIN_S = 5.0
+PLATFORM = "Linux"
 
 
 class Commands:
     """All commands of a region, and the agents that run them."""
 
-    def __init__(self, plane: Plane, pace: Pace, *, tag: str, ended: Callable[[Invocation], None]) -> None:
-        self._plane, self._pace, self._tag, self._ended = plane, pace, tag, ended
+    def __init__(
+        self, plane: Plane, pace: Pace, *, tag: str, changes: Changes, ended: Callable[[Invocation], None]
+    ) -> None:
+        self._plane, self._pace, self._tag, self._changes, self._ended = plane, pace, tag, changes, ended
         self._lock = threading.Lock()
         self._agents: dict[str, Agent] = {}
         self._commands: dict[str, Command] = {}
+        self._told: dict[str, str] = {}
+        self._at_work: set[threading.Thread] = set()
         self._stopped = threading.Event()
+        self.fate: Callable[[Invocation], Fate] = lambda _invocation: AS_IT_SHOULD
+        """Asked once for each command and node."""
+        self.at_phase: list[Callable[[Invocation, str], None]] = []
+        """Told when a command has ``started`` on a node, and when it has ``ended`` there, as far as SSM knows."""
         self._jitter = random.Random(7)  # noqa: S311  # a seed makes runs alike; nothing here is secret
 
     def agent(self, instance_id: str) -> Agent:
@@ -144,27 +57,45 @@ class Commands:
             ApiError: as SendCommand refuses.
 
         """
-        if not 0 < len(request.instance_ids) <= MOST_INSTANCES:
-            raise ApiError("ValidationException", f"InstanceIds takes 1 to {MOST_INSTANCES} ids in the sandbox")
-        if request.timeout_s < LEAST_TIMEOUT_S:
-            raise ApiError("ValidationException", f"TimeoutSeconds must be at least {LEAST_TIMEOUT_S}")
-        if len(set(request.instance_ids)) != len(request.instance_ids):
-            raise ApiError("DuplicateInstanceId", "An instance id occurs twice")
-        if lost := [i for i in request.instance_ids if i not in reachable or not self.agent(i).seems_online]:
+        request.check()
+        lost = [i for i in request.instance_ids if i not in reachable or not self.agent(i).seems_online]
+        if lost and not request.targets:
             message = f"Instances {lost} not in a valid state for account or not connected"
             raise ApiError("InvalidInstanceId", message)
         script = script_of(request.content, check_parameters(request.content, request.parameters))
-        command_id = str(uuid.uuid4())
-        invocations = {
-            instance_id: Invocation(command_id, request.document, instance_id, script, request.comment)
-            for instance_id in request.instance_ids
-        }
-        command = Command(command_id, request, time.time(), invocations, time.time() + self._pace.ssm_invisible_s)
+        expires_s = request.timeout_s * self._pace.ssm_timeout_scale + script.timeout_s
+        command = Command(str(uuid.uuid4()), request, script, expires_s, self._pace.ssm_invisible_s)
         with self._lock:
-            self._commands[command_id] = command
-        for invocation in invocations.values():
-            threading.Thread(target=self._deliver, args=(invocation, request), daemon=True).start()
+            command.overruled = self._overruled(request)
+            if not command.overruled:
+                command.invocations.update({i: self._invocation(command, i) for i in request.instance_ids})
+            self._commands[command.command_id] = command
+        self._tell(command)
+        for invocation in tuple(command.invocations.values()):
+            thread = threading.Thread(target=self._work_off, args=(command, invocation), daemon=True)
+            self._at_work.add(thread)
+            thread.start()
         return command
+
+    def _overruled(self, request: Request) -> str:
+        if not request.instance_ids:
+            return "NoInstancesInTag"
+        most = self._pace.ssm_most_pending
+        if most is None:
+            return ""
+        pending = [i for c in self._commands.values() for i in c.invocations.values() if not i.ended]
+        return "RateExceeded" if len(pending) + len(request.instance_ids) > most else ""
+
+    def _invocation(self, command: Command, instance_id: str) -> Invocation:
+        request = command.request
+        return Invocation(
+            command.command_id,
+            request.document,
+            instance_id,
+            command.script,
+            request.comment,
+            entered=lambda invocation: self._entered(command, invocation),
+        )
 
     def find(self, command_id: str | None = None, instance_id: str | None = None) -> list[Command]:
         """Commands, newest first, by id or by node.
@@ -186,68 +117,153 @@ class Commands:
 
         """
         command = self._commands.get(command_id)
-        if command is None or instance_id not in command.invocations or not self.visible(command):
+        if command is None or instance_id not in command.invocations or not command.visible:
             raise ApiError("InvocationDoesNotExist", "")
         return command.invocations[instance_id]
-
-    def visible(self, command: Command) -> bool:
-        """In its first moments a command has no invocations to be seen."""
-        return time.time() >= command.visible_at
 
     def cancel(self, command_id: str, instance_ids: Sequence[str]) -> None:
         """Try to stop a command on some nodes, or on all."""
         for instance_id, invocation in self.find(command_id)[0].invocations.items():
             if not instance_ids or instance_id in instance_ids:
-                invocation.cancel()
+                invocation.cancel(heeded=self.agent(instance_id).heeds_cancel)
 
     def stop(self) -> None:
-        """Kill what still runs and start nothing more."""
+        """Kill what still runs, wait for its end, and start nothing more."""
         self._stopped.set()
         for command in self._commands.values():
             for invocation in command.invocations.values():
-                invocation.cancel()
+                invocation.cancel(heeded=True)
+        give_up = time.monotonic() + JOIN_S
+        for thread in tuple(self._at_work):
+            thread.join(max(0.0, give_up - time.monotonic()))
 
-    def _deliver(self, invocation: Invocation, request: Request) -> None:
-        """The agent's part: get the command late, wait for a worker, run it."""
-        agent = self.agent(invocation.instance_id)
-        expires = time.monotonic() + request.timeout_s + invocation.script.timeout_s
+    # -- what is told ----------------------------------------------------------------------------------------------
+
+    def _entered(self, command: Command, invocation: Invocation) -> None:
+        request = command.request
+        detail = {
+            "document": request.document,
+            "requested_at": command.requested_at,
+            "instance": invocation.instance_id,
+            "details": invocation.detail,
+        }
+        self._changes.tell(Change("invocation", command.command_id, invocation.status, detail))
+        self._tell(command)
+
+    def _tell(self, command: Command) -> None:
+        status, request = command.status[0], command.request
         with self._lock:
-            delay = self._pace.ssm_delivery_s + self._jitter.random() * self._pace.ssm_jitter_s
-        self._stopped.wait(delay)
-        while not agent.listens and time.monotonic() < expires and not invocation.ended:
-            if self._stopped.wait(POLL_S):
+            if self._told.get(command.command_id) == status:
                 return
-        invocation.enter("InProgress")
-        got = agent.slots.acquire(timeout=max(0.0, expires - time.monotonic()))
+            self._told[command.command_id] = status
+        detail = {
+            "document": request.document,
+            "requested_at": command.requested_at,
+            "expires_at": command.requested_at + command.expires_s,
+            "parameters": request.parameters,
+        }
+        self._changes.tell(Change("command", command.command_id, status, detail))
+
+    # -- one node's part -------------------------------------------------------------------------------------------
+
+    def _work_off(self, command: Command, invocation: Invocation) -> None:
+        """See one invocation to its end, when its turn comes."""
         try:
-            if not got or not agent.listens:
-                invocation.enter("TimedOut", "DeliveryTimedOut")
-            elif not self._stopped.is_set() and not invocation.ended and not self._run(invocation, agent):
-                self._stopped.wait(max(0.0, expires - time.monotonic()))
-                invocation.enter("TimedOut", "ExecutionTimedOut")
+            while not command.turns.acquire(timeout=POLL_S):
+                if invocation.ended or self._stopped.is_set():
+                    return
+            try:
+                if command.gives_up:
+                    invocation.enter("Cancelled", "Terminated")
+                elif command.script.platform != PLATFORM:
+                    invocation.enter("Failed", "InvalidPlatform")
+                else:
+                    self._deliver(command, invocation)
+            finally:
+                command.turns.release()
+        finally:
+            self._tell_phase(invocation, "ended")
+            self._ended(invocation)
+            self._at_work.discard(threading.current_thread())
+
+    def _tell_phase(self, invocation: Invocation, phase: str) -> None:
+        for told in tuple(self.at_phase):
+            told(invocation, phase)
+
+    def _deliver(self, command: Command, invocation: Invocation) -> None:
+        """The agent's part: get the command late, wait for a worker, run it."""
+        agent, fate = self.agent(invocation.instance_id), self.fate(invocation)
+        if not self._reach(command, invocation, agent, fate):
+            return
+        invocation.enter("InProgress")
+        got = agent.slots.acquire(timeout=command.left_s)
+        try:
+            if self._stopped.is_set() or invocation.ended:
+                return
+            told = got and agent.listens and self._play(invocation, agent, fate)
         finally:
             if got:
                 agent.slots.release()
-            self._ended(invocation)
+        if not told:
+            self._expire(command, invocation)
+
+    def _reach(self, command: Command, invocation: Invocation, agent: Agent, fate: Fate) -> bool:
+        """Wait until the agent has the command; False if it never will."""
+        if not agent.seems_online:
+            return not invocation.enter("Failed", "Undeliverable")
+        with self._lock:
+            delay = self._pace.ssm_delivery_s + self._jitter.random() * self._pace.ssm_jitter_s
+        self._stopped.wait(delay + fate.late_s)
+        tried = time.monotonic()
+        while (fate.lost or not agent.listens) and not invocation.ended:
+            if self._stopped.wait(POLL_S):
+                return False
+            if not command.left_s:
+                self._expire(command, invocation)
+            elif not agent.connected and time.monotonic() - tried > self._pace.ssm_retry_s:
+                invocation.enter("Delayed")
+        return not invocation.ended
+
+    def _play(self, invocation: Invocation, agent: Agent, fate: Fate) -> bool:
+        """Run it as its fate will have it; False if nobody hears how it ended."""
+        self._tell_phase(invocation, "started")
+        if fate.hung:
+            return False
+        heard = self._run(invocation, agent)
+        if fate.twice:
+            again = f"{invocation.command_id}-again"
+            self._run(Invocation(again, invocation.document, invocation.instance_id, invocation.script), agent)
+        return heard
+
+    def _expire(self, command: Command, invocation: Invocation) -> None:
+        """Nobody told how it ended: it may never have begun, or have run."""
+        while command.left_s and not invocation.ended and not self._stopped.wait(min(POLL_S, command.left_s)):
+            pass
+        invocation.enter("TimedOut", "DeliveryTimedOut")
 
     def _run(self, invocation: Invocation, agent: Agent) -> bool:
-        """Run it on the node; False if the node loses its power meanwhile, so that nobody hears how it ended."""
+        """Run it on the node; False if nobody hears how it ended: the node has lost its power, or its agent is mute."""
         boot = agent.boots
         try:
             if isinstance(self._plane, AnsweringPlane):
-                return self._ask(self._plane, invocation)
+                return self._ask(self._plane, invocation, agent)
             process, output = self._spawn(invocation)
         except (DataPlaneError, OSError):
             return False
-        return invocation.run(process, output=output, heard=lambda: agent.boots == boot and agent.up_at is not None)
 
-    def _ask(self, plane: AnsweringPlane, invocation: Invocation) -> bool:
+        def heard() -> bool:
+            return agent.replies and agent.boots == boot and agent.up_at is not None
+
+        return invocation.run(process, output=output, heard=heard)
+
+    def _ask(self, plane: AnsweringPlane, invocation: Invocation, agent: Agent) -> bool:
         invocation.started_at = time.time()
         code, stdout = plane.run_document(
             invocation.instance_id, invocation.document, {**invocation.script.environment}
         )
-        invocation.answer(code, stdout)
-        return True
+        if agent.replies:
+            invocation.answer(code, stdout)
+        return agent.replies
 
     def _spawn(self, invocation: Invocation) -> "tuple[subprocess.Popen[bytes], Path]":
         instance_id = invocation.instance_id

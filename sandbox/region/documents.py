@@ -21,6 +21,8 @@ class Script:
     text: str
     environment: Mapping[str, str]
     timeout_s: float
+    platform: str = "Linux"
+    """What the step is meant for."""
 
 
 def check_parameters(content: Mapping[str, Any], given: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -85,6 +87,7 @@ def script_of(content: Mapping[str, Any], values: Mapping[str, str]) -> Script:
         text=text + "\n",
         environment={f"SSM_{name}": values[name] for name in by_environment},
         timeout_s=float(fill(str(inputs.get("timeoutSeconds", DEFAULT_EXECUTION_TIMEOUT_S)))),
+        platform=str(steps[0].get("precondition", {}).get("StringEquals", ["platformType", "Linux"])[-1]),
     )
 
 

@@ -13,7 +13,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from sandbox.region import wire
+from sandbox.region.conditional import Deletions
 from sandbox.region.faults import ApiCall, ApiError, Faults, LostResponseError
+from sandbox.region.limits import check_limits
 from sandbox.region.pace import Pace
 from sandbox.region.presigned import check_checksum, check_signed
 from sandbox.region.recorder import LOST, Recorder, outcome_of
@@ -56,12 +58,14 @@ class Gate:
     def __init__(self, faults: Faults, recorder: Recorder, *, throttles: Throttles, pace: Pace) -> None:
         self._faults, self._recorder, self._throttles, self._pace = faults, recorder, throttles, pace
         self._moto = Dispatcher()
+        self._deletions = Deletions()
         self._turns: Mapping[str, AbstractContextManager[Any]] = {service: Lock() for service in CONDITIONAL}
 
     def __call__(self, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request; its body is read here, so that checks, faults and moto can each see all of it."""
         body = _read(environ)
         call = wire.api_call(environ, body)
+        environ["aerokeep.arrived"] = time.monotonic()
         _settle(environ, body, call)
         if self._recorder.idle:
             return self._guarded(call, environ, body, start_response)
@@ -98,6 +102,7 @@ class Gate:
 
     def _answer(self, call: ApiCall, environ: wire.Environ, start_response: StartResponse) -> Iterable[bytes]:
         self._throttles.ask(call)
+        check_limits(call)
         if not self._pace.calls_s:
             return self._faulted(call, environ, start_response)
         lasts_s = self._pace.call_s(f"{call.service}.{call.action}")
@@ -118,6 +123,8 @@ class Gate:
 
     def _act(self, call: ApiCall, environ: wire.Environ, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401  # WSGI's
         with self._turns.get(call.service, nullcontext()):
+            if call.service == "s3":
+                self._deletions.check(environ)
             answer: Iterable[bytes] = self._moto(environ, start_response)
             return answer
 
@@ -149,8 +156,8 @@ def _drop(environ: wire.Environ, start_response: StartResponse) -> Iterable[byte
 class Endpoint:
     """The server thread. `start` gives its URL; it listens on loopback only."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=QuietHandler)
+    def __init__(self, gate: Gate, *, port: int = 0) -> None:
+        self._server = make_server("127.0.0.1", port, gate, threaded=True, request_handler=QuietHandler)
         self._thread = Thread(target=self._server.serve_forever, args=(POLL_S,), name="aerokeep-region", daemon=True)
 
     @property

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 POLL_S = 0.05
+LONGEST_PAGE = 1000
 FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 _FAILURES = (
     "TaskFailed",
@@ -52,7 +53,7 @@ def follow(states: Any, execution_arn: str, *, poll_s: float = POLL_S) -> Iterat
 
 
 def _history(states: Any, execution_arn: str) -> list[dict[str, Any]]:  # noqa: ANN401  # a boto client
-    pages = states.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
+    pages = states.get_paginator("get_execution_history").paginate(executionArn=execution_arn, maxResults=LONGEST_PAGE)
     return [event for page in pages for event in page["events"]]
 
 

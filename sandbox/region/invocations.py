@@ -18,6 +18,9 @@ STDOUT_CHARS = 24_000
 STDERR_CHARS = 8_000
 TRACE_CHARS = 2_500
 ENDED = ("Success", "Failed", "TimedOut", "Cancelled")
+BEGUN = ("Pending", "Delayed", "InProgress")
+ERRORS = ("Failed", "ExecutionTimedOut")
+"""Details that count against a command's MaxErrors."""
 
 
 @dataclass
@@ -40,26 +43,39 @@ class Invocation:
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
     cancelled: bool = False
+    entered: "Callable[[Invocation], None]" = field(default=lambda _: None, repr=False)
+    """Called after each change of state."""
 
     @property
     def ended(self) -> bool:
         """Nothing more will happen to it."""
         return self.status in ENDED
 
+    @property
+    def counts_as_error(self) -> bool:
+        """It counts against the command's MaxErrors."""
+        return self.detail in ERRORS
+
     def enter(self, status: str, detail: str | None = None) -> bool:
         """Go into a state, unless it has ended; False if it has."""
         with self.lock:
-            if self.ended:
+            if self.ended or (self.status == "Cancelling" and status in BEGUN):
                 return False
+            if (self.status, self.detail) == (status, detail or status):
+                return True
             self.status, self.detail = status, detail or status
             if self.ended:
                 self.ended_at = time.time()
-            return True
+        self.entered(self)
+        return True
 
-    def cancel(self) -> None:
-        """What has not begun never will; what runs is killed. An attempt: it may have ended meanwhile."""
-        self.cancelled = True
-        self.enter("Cancelled") if self.process is None else kill_group(self.process)
+    def cancel(self, *, heeded: bool) -> None:
+        """What has not begun never will; what runs is killed, if the agent heeds that. It may have ended meanwhile."""
+        self.cancelled = self.cancelled or heeded or self.started_at is None
+        if self.started_at is None or (heeded and self.process is None):
+            self.enter("Cancelled")
+        elif self.enter("Cancelling") and heeded and self.process is not None:
+            kill_group(self.process)
 
     def run(self, process: "subprocess.Popen[bytes]", *, output: Path, heard: Callable[[], bool]) -> bool:
         """See the shell to its end (children that it leaves behind hold nothing), then read its files.

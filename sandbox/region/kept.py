@@ -45,7 +45,7 @@ class Kept:
         return True
 
     def delete(self, account_id: str, region_name: str) -> None:
-        """The region goes as a whole."""
+        """What was made through its own API is removed the same way."""
 
     @classmethod
     def create_from_cloudformation_json(
@@ -62,3 +62,18 @@ class Kept:
         group = wanted.get("GroupName", "default")
         arn = ARNS.get(kind, "").format(region=region_name, account=account_id, group=group, name=name)
         return cls(name, arn)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: "Kept",
+        new_resource_name: str,
+        cloudformation_json: Properties,
+        account_id: str,
+        region_name: str,
+    ) -> "Kept":
+        """Called by moto with the properties that it has from now on."""
+        kind = original_resource.cf_resource_type
+        return cls.create_from_cloudformation_json(
+            new_resource_name, cloudformation_json, account_id, region_name, ResourceType=kind
+        )

@@ -120,3 +120,7 @@ def table() -> Iterator[str]:
     yield "| --- | ---: | ---: | --- |"
     for row in LATENCIES:
         yield f"| `{row.name}` | {row.p50_s:g} | {row.p99_s:g} | {row.source}{' (assumed)' if row.assumed else ''} |"
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))

@@ -96,6 +96,10 @@ class Mirror:
         """The clock that the machine with this address has from its next power-on."""
         self._clocks[private_ip] = clock
 
+    def clock(self, private_ip: str) -> NodeClock:
+        """The clock that the machine with this address has."""
+        return self._clocks.get(private_ip, TRUE_CLOCK)
+
     def _plug(self, machine: Machine, volume_id: str, device: str) -> None:
         root = device == machine.root_device_name
         self._plane.attach(volume_id, machine.id, device=device, root=root)
@@ -131,8 +135,7 @@ class Mirror:
         with self._lock:
             if machine.id in self._nodes:
                 return
-            clock = self._clocks.get(machine.private_ip, TRUE_CLOCK)
-            self._plane.add_node(machine.id, private_ip=machine.private_ip, clock=clock)
+            self._plane.add_node(machine.id, private_ip=machine.private_ip, clock=self.clock(machine.private_ip))
             self._nodes.add(machine.id)
             blocks = sorted(machine.get_block_device_mapping, key=lambda entry: entry[0] != machine.root_device_name)
             for device, block in blocks[:1]:

@@ -190,10 +190,12 @@ def _volume(ec2: Any, spec: VolumeSpec, instance_id: str, region: str) -> str:  
     volume_id = str(ec2.create_volume(**request)["VolumeId"])
 
     def described() -> dict[str, Any]:
-        found: dict[str, Any] = ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0]
-        return found
+        found: list[dict[str, Any]] = ec2.describe_volumes(Filters=[{"Name": "volume-id", "Values": [volume_id]}])[
+            "Volumes"
+        ]
+        return found[0] if found else {}
 
-    _until(lambda: described()["State"] == "available", f"{volume_id} does not become available")
+    _until(lambda: described().get("State") == "available", f"{volume_id} does not become available")
     ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device=spec.device)
     _until(lambda: described()["Attachments"][0]["State"] == "attached", f"{volume_id} does not get attached")
     return volume_id

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sandbox.region.quotas import Quotas
+
 MIB = 1024 * 1024
 
 
@@ -12,6 +14,10 @@ class Pace:
 
     snapshot_pending_s: float = 0.3
     """From the cut until a snapshot is ``completed``; Progress rises meanwhile."""
+    snapshot_copy_s: float = 0.3
+    """From CopySnapshot until a copy is ``completed``."""
+    key_failure_s: float = 0.05
+    """From a request until EBS has found out that a key cannot be used."""
     create_snapshots_s: float = 0.05
     """How long CreateSnapshots takes to answer; the cut is its middle."""
     per_volume_rate_s: float = 15.0
@@ -22,6 +28,12 @@ class Pace:
     """Each node adds between nothing and this."""
     ssm_invisible_s: float = 0.0
     """For so long GetCommandInvocation says InvocationDoesNotExist."""
+    ssm_retry_s: float = 1.0
+    """From an attempt that reached no agent until the next; the command is ``Delayed`` from then on."""
+    ssm_timeout_scale: float = 1.0
+    """TimeoutSeconds of commands, of which AWS takes no less than 30, are multiplied by this."""
+    ssm_most_pending: int | None = None
+    """So many invocations may be pending; a command that would make it more ends as ``RateExceeded``."""
     wait_scale: float = 0.01
     """Wait states and retry intervals of state machines are multiplied by this; timeouts stay real."""
     volume_creating_s: float = 0.02
@@ -42,6 +54,16 @@ class Pace:
     """For so long a terminated instance can still be described (an hour in AWS)."""
     instance_invisible_s: float = 0.0
     """For so long after RunInstances other calls say InvalidInstanceID.NotFound."""
+    volume_invisible_s: float = 0.0
+    """For so long after CreateVolume other calls say InvalidVolume.NotFound."""
+    snapshot_invisible_s: float = 0.0
+    """For so long after a snapshot's creation other calls say InvalidSnapshot.NotFound."""
+    interface_invisible_s: float = 0.0
+    """For so long after CreateNetworkInterface other calls say InvalidNetworkInterfaceID.NotFound."""
+    initialization_scale: float = 0.001
+    """How long volumes take to be initialized from snapshots is multiplied by this."""
+    lock_day_s: float = 86_400.0
+    """A day of a snapshot lock, and 24 hours of its cooling-off period."""
     status_checks_s: float = 0.1
     """From ``running`` until status checks leave ``initializing``."""
     status_impaired_s: float = 0.1
@@ -74,6 +96,11 @@ class Pace:
     """What Step Functions takes from state to state."""
     calls_s: Mapping[str, float] = field(default_factory=dict)
     """``service.Action`` → how long the call itself takes, half of it before its effect."""
+    retry_scale: float = 0.01
+    """Pauses before EventBridge tries a target again, and the age of its events, are multiplied by this."""
+    history_events: int = 25_000
+    """An execution whose history has no room for more ends as ``FAILED``."""
+    quotas: Quotas = field(default_factory=Quotas)
     gib_bytes: int = 16 * MIB
     """What the data plane holds for one GiB of an EBS volume."""
 

@@ -42,6 +42,12 @@ class Plane(Protocol):
     def cut_volume(self, volume_id: str, snapshot_id: str) -> None:
         """Snapshot one volume, attached or not."""
 
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
+        """Give a snapshot's bytes a second name."""
+
+    def read_snapshot(self, snapshot_id: str, *, offset: int, length: int) -> bytes:
+        """Read bytes of a snapshot."""
+
     def delete_snapshot(self, snapshot_id: str) -> None:
         """Delete a snapshot."""
 

@@ -18,17 +18,19 @@ from moto.core.config import default_user_config
 from sandbox.region import hooks, nodes
 from sandbox.region.alarms import Alarms
 from sandbox.region.bus import Bus
+from sandbox.region.changes import Changes
 from sandbox.region.commands import Commands
 from sandbox.region.credentials import OPERATOR, SECRET, access_key
 from sandbox.region.ec2.compute import Compute
 from sandbox.region.endpoint import Endpoint, Gate
 from sandbox.region.faults import Faults
 from sandbox.region.follow import StateEvent, follow
-from sandbox.region.hooks.events import topic_messages
+from sandbox.region.hooks.events import heard, topic_messages
 from sandbox.region.hooks.stepfunctions import abort_executions
 from sandbox.region.invocations import Invocation
 from sandbox.region.lambdas.fleet import Fleet
 from sandbox.region.mirror import Mirror
+from sandbox.region.notices import Notices
 from sandbox.region.pace import Pace
 from sandbox.region.plane import Plane, RolePlane
 from sandbox.region.recorder import HostAct, Recorder
@@ -64,6 +66,7 @@ class Region:
         region: str = "eu-central-1",
         pace: Pace | None = None,
         layer: Path = LAYER,
+        port: int = 0,
     ) -> None:
         self.account, self.region = account, region
         self.pace = pace or Pace()
@@ -72,18 +75,26 @@ class Region:
         self.faults = Faults()
         self.throttles = Throttles(self.pace)
         self.mirror = Mirror(plane, self.pace)
-        self.snapshots = Ledger(plane, self.pace)
+        self.changes = Changes()
         self.fleet = Fleet(
             layer_dir=layer.resolve(), folder=plane.workdir / "lambda", tag=self.tag, starting=self._let_start
         )
         self.recorder = Recorder(self.fleet)
-        self.commands = Commands(plane, self.pace, tag=self.tag, ended=self._note)
+        self.commands = Commands(plane, self.pace, tag=self.tag, changes=self.changes, ended=self._note)
         self.ec2 = Compute(self)
+        self.snapshots = Ledger(plane, self.pace, clockwork=self.ec2.clockwork, changes=self.changes)
         self.ec2.instances.at_boot.append(self._give_role)
-        self.bus = Bus(functools.partial(self.client, caller="events"), self.pace)
+        self.bus = Bus(
+            functools.partial(self.client, caller="events", attempts=1),
+            pace=self.pace,
+            later=functools.partial(self.ec2.clockwork.after, resource="events", state="on-its-way"),
+            heard=functools.partial(heard, self),
+        )
+        self.notices = Notices(self)
         self.alarms = Alarms(self)
         self.schedules = Schedules(self)
         self._endpoint: Endpoint | None = None
+        self._port = port
         self._clients: dict[tuple[str, str, int, bool], Any] = {}
         self._environment: dict[str, str | None] = {}
         self._loudness = logging.NOTSET
@@ -102,7 +113,8 @@ class Region:
         logging.getLogger("moto").setLevel(logging.CRITICAL)  # a state that fails is no news to the region
         default_user_config["stepfunctions"]["execute_state_machine"] = True
         default_user_config["iam"]["load_aws_managed_policies"] = True
-        self._endpoint = Endpoint(Gate(self.faults, self.recorder, throttles=self.throttles, pace=self.pace))
+        gate = Gate(self.faults, self.recorder, throttles=self.throttles, pace=self.pace)
+        self._endpoint = Endpoint(gate, port=self._port)
         os.environ["MOTO_PORT"] = str(self._endpoint.port)
         self._endpoint.start()
         self.bus.start()
@@ -226,10 +238,20 @@ class Region:
         """Launch an instance through the public API; `details` are the other fields of `nodes.NodeSpec`."""
         return nodes.launch(self, nodes.NodeSpec(name=name, private_ip=private_ip, **details))
 
-    def set_agent(self, instance_id: str, *, online: bool, hears: bool = True, version: str | None = None) -> None:
-        """Say whether a node's SSM agent is reachable, whether it then picks up commands, and which version it is."""
+    def set_agent(
+        self,
+        instance_id: str,
+        *,
+        online: bool,
+        hears: bool = True,
+        replies: bool = True,
+        heeds_cancel: bool = True,
+        version: str | None = None,
+    ) -> None:
+        """Say whether a node's SSM agent is reachable, what it then does with commands, and which version it is."""
         agent = self.commands.agent(instance_id)
         agent.online, agent.hears, agent.version = online, hears, version or agent.version
+        agent.replies, agent.heeds_cancel = replies, heeds_cancel
 
     def power_loss(self, instance_id: str) -> None:
         """The host under an instance dies: no process, agent or instance store is left, yet it is ``running``."""
@@ -267,7 +289,6 @@ class Region:
 
     def deploy(self, cdk_out: Path, stacks: Sequence[str] | None = None) -> dict[str, dict[str, str]]:
         """Deploy a synthesized app; → stack → outputs. Templates are used byte for byte."""
-        self.fleet.start()
         from sandbox.region.deploy import app  # noqa: PLC0415  # the deploy package uses Region
 
         return app.deploy(self, cdk_out, stacks)

@@ -1,8 +1,10 @@
 """Schedules that fire: those of EventBridge Scheduler, and rules with a schedule expression."""
 
+import functools
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 Moto = Any
 TICK_S = 0.05
-SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
+CONTEXT = "<aws.scheduler.{}>"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,33 @@ class Entry:
     targets: tuple[dict[str, Any], ...]
     at_once: bool
     """A rate of the Scheduler's is due when it is made, one of a rule only after its first period."""
+    starts: datetime | None = None
+    ends: datetime | None = None
+    when_done: Callable[[], object] | None = None
+    """ActionAfterCompletion."""
+
+    def same(self, other: "Entry") -> bool:
+        """It falls due at the same times."""
+        mine = (self.expression, self.zone, self.starts, self.ends)
+        return mine == (other.expression, other.zone, other.starts, other.ends)
+
+    def first(self, now: datetime, *, before: datetime) -> tuple[datetime, datetime | None]:
+        """From when its rate is counted, and when it falls due first; `before` is when it was not there yet."""
+        began = max(now, self.starts) if self.starts else now
+        if self.expression.startswith("rate"):
+            if self.at_once:
+                return began, self._within(began)
+            return began, self._within(due_after(self.expression, began, began=began))
+        since = before if self.expression.startswith("at") else now
+        since = max(since, self.starts - timedelta(seconds=1)) if self.starts else since
+        return began, self._within(due_after(self.expression, since, began=began, zone=self.zone))
+
+    def next(self, at: datetime, *, began: datetime) -> datetime | None:
+        """When it falls due after it has fallen due."""
+        return self._within(due_after(self.expression, at, began=began, zone=self.zone))
+
+    def _within(self, due: datetime | None) -> datetime | None:
+        return None if due is None or (self.ends is not None and due > self.ends) else due
 
 
 @dataclass
@@ -46,9 +75,11 @@ class Schedules:
         self._region = region
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="aerokeep-schedules", daemon=True)
+        self._turning = threading.RLock()
         self._waiting: dict[str, _Waiting] = {}
         self._began = datetime.now(UTC)
         self._began_monotonic = time.monotonic()
+        self._looked_at = self._began
         self.fired: list[tuple[str, datetime]] = []
         """Schedule's ARN and scheduled time, oldest first."""
         self.failures: list[str] = []
@@ -57,6 +88,7 @@ class Schedules:
     def start(self) -> None:
         """Fire from now on, if at all."""
         self._began, self._began_monotonic = datetime.now(UTC), time.monotonic()
+        self._looked_at = self._began
         if self._region.pace.schedule_scale is not None:
             self._thread.start()
 
@@ -71,20 +103,29 @@ class Schedules:
         gone_s = time.monotonic() - self._began_monotonic
         return self._began + timedelta(seconds=gone_s / (self._region.pace.schedule_scale or 1.0))
 
+    def turn_to(self, instant: datetime) -> None:
+        """Set the schedules' own clock; everything is counted from then on anew."""
+        with self._turning:
+            self._began, self._began_monotonic = instant, time.monotonic()
+            self._looked_at = instant
+            self._waiting.clear()
+
     def _work(self) -> None:
         while not self._stopped.wait(TICK_S):
-            now = self.now()
-            entries = {entry.arn: entry for entry in self._entries()}
-            self._waiting = {arn: waiting for arn, waiting in self._waiting.items() if arn in entries}
-            for entry in entries.values():
-                self._look(entry, now)
+            with self._turning:
+                now = self.now()
+                entries = {entry.arn: entry for entry in self._entries()}
+                self._waiting = {arn: waiting for arn, waiting in self._waiting.items() if arn in entries}
+                for entry in entries.values():
+                    self._look(entry, now)
+                self._looked_at = now
 
     def _entries(self) -> Iterator[Entry]:
         account, region = self._region.account, self._region.region
         for group in list(scheduler_backends[account][region].schedule_groups.values()):
             for schedule in list(group.schedules.values()):
                 if schedule.state != "DISABLED":  # moto forgets the state of one that is updated without saying it
-                    yield _of_scheduler(schedule)
+                    yield _of_scheduler(schedule, functools.partial(group.schedules.pop, schedule.name, None))
         for bus in list(events_backends[account][region].event_buses.values()):
             for rule in list(bus.rules.values()):
                 if rule.scheduled_expression and rule.state == "ENABLED":
@@ -94,14 +135,12 @@ class Schedules:
         """Fire what is due, one at a time: what a slow machine has missed comes with the next looks."""
         waiting = self._waiting.get(entry.arn)
         try:
-            if waiting is None or (waiting.entry.expression, waiting.entry.zone) != (entry.expression, entry.zone):
-                rate = entry.expression.startswith("rate")
-                due = now if rate and entry.at_once else due_after(entry.expression, now, began=now, zone=entry.zone)
-                waiting = self._waiting[entry.arn] = _Waiting(entry, now, due)
-            if waiting.due is None or waiting.due > now:
-                return
+            if waiting is None or not waiting.entry.same(entry):
+                waiting = self._waiting[entry.arn] = _Waiting(entry, *entry.first(now, before=self._looked_at))
             at = waiting.due
-            waiting.due = due_after(entry.expression, at, began=waiting.began, zone=entry.zone)
+            if at is None or at > now:
+                return
+            waiting.due = entry.next(at, began=waiting.began)
         except (ValueError, LookupError) as error:
             self.failures.append(f"{entry.arn}: {error}")
             self._waiting[entry.arn] = _Waiting(entry, now, None)
@@ -109,12 +148,20 @@ class Schedules:
         self.fired.append((entry.arn, at))
         for target in entry.targets:
             self._fire(entry, target, at)
+        if waiting.due is None and entry.when_done:
+            entry.when_done()
 
     def _fire(self, entry: Entry, target: dict[str, Any], at: datetime) -> None:
         scheduled = at.strftime("%Y-%m-%dT%H:%M:%SZ")
         given = dict(target)
-        if "Input" in given:
-            given["Input"] = str(given["Input"]).replace(SCHEDULED_TIME, scheduled)
+        told = {
+            "schedule-arn": entry.arn,
+            "scheduled-time": scheduled,
+            "execution-id": uuid.uuid4().hex[:16],
+            "attempt-number": "1",
+        }
+        for name, value in told.items() if "Input" in given else ():
+            given["Input"] = str(given["Input"]).replace(CONTEXT.format(name), value)
         event = {
             "version": "0",
             "detail-type": "Scheduled Event",
@@ -125,15 +172,34 @@ class Schedules:
             "resources": [entry.arn],
             "detail": {},
         }
-        if not self._region.bus.deliver(given, event, rule_arn=entry.arn):
+        if not self._region.bus.deliver(given, event, rule_arn=entry.arn, origin=_origin(entry, told)):
             self.failures.append(f"{entry.arn}: the sandbox does not know targets such as {target['Arn']}")
 
 
-def _of_scheduler(schedule: Moto) -> Entry:
+def _origin(entry: Entry, told: Mapping[str, str]) -> Mapping[str, str]:
+    """What the dead-letter queue of a schedule or a scheduled rule is told."""
+    if not entry.at_once:
+        return {"RULE_ARN": entry.arn}
+    return {
+        "SCHEDULE_ARN": entry.arn,
+        "SCHEDULED_TIME": told["scheduled-time"],
+        "EXECUTION_ID": told["execution-id"],
+        "IS_PAYLOAD_TRUNCATED": "false",
+    }
+
+
+def _of_scheduler(schedule: Moto, delete: Callable[[], object]) -> Entry:
     return Entry(
         schedule.arn,
         schedule.schedule_expression,
         schedule.schedule_expression_timezone,
         ({"Input": "{}", **schedule.target},),
         at_once=True,
+        starts=_instant(schedule.start_date),
+        ends=_instant(schedule.end_date),
+        when_done=delete if schedule.action_after_completion == "DELETE" else None,
     )
+
+
+def _instant(told: Moto) -> datetime | None:
+    return None if told is None else datetime.fromtimestamp(float(told), UTC)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+_AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _CRON = re.compile(r"cron\(([^()]*)\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 _MONTHS = {
@@ -25,13 +26,13 @@ def due_after(expression: str, instant: datetime, *, began: datetime, zone: str 
     """The first time after `instant` at which `expression` falls due; None if it never does again.
 
     Args:
-        expression: ``rate(…)`` or ``cron(…)`` as EventBridge spells it.
+        expression: ``rate(…)``, ``cron(…)`` or ``at(…)`` as EventBridge spells it.
         instant: aware.
         began: from when a rate is counted; itself it is not due.
-        zone: the time zone of a cron's wall clock.
+        zone: the time zone of the wall clock of a cron or an at.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none of them.
 
     """
     if rate := _RATE.fullmatch(expression):
@@ -39,7 +40,10 @@ def due_after(expression: str, instant: datetime, *, began: datetime, zone: str 
         return began + max(1, (instant - began) // step + 1) * step
     if cron := _CRON.fullmatch(expression):
         return _next_of_cron(cron[1].upper().split(), instant, ZoneInfo(zone))
-    raise ValueError(f"{expression!r} is neither rate(…) nor cron(…)")
+    if once := _AT.fullmatch(expression):
+        at = datetime.fromisoformat(once[1]).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        return at if at > instant else None
+    raise ValueError(f"{expression!r} is neither rate(…) nor cron(…) nor at(…)")
 
 
 def _next_of_cron(fields: list[str], instant: datetime, zone: ZoneInfo) -> datetime | None:

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sandbox.region import Region, VolumeSpec
+from sandbox.region.clockwork import ANY
 
 PROFILE, SUBNET, IMAGE = "AEROKEEP_CONTRACT_PROFILE", "AEROKEEP_CONTRACT_SUBNET", "AEROKEEP_CONTRACT_IMAGE"
 HOW_TO = (
@@ -51,6 +52,11 @@ class Account:
             raise LookupError("a row that needs the sandbox must say sandbox_only")
         return self._region
 
+    @property
+    def is_real(self) -> bool:
+        """What is made costs money, and outlives the row unless it is put away."""
+        return self._region is None
+
     def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401  # boto3 makes its clients at run time
         """A boto3 client; one attempt, so that a refusal is seen as it is."""
         if self._region is not None:
@@ -72,6 +78,18 @@ class Account:
         while not (answer := question()) and time.monotonic() < deadline:
             time.sleep(0.01 if self._region else 5.0)
         return answer or question()
+
+    @contextmanager
+    def lingering(self, state: str) -> Iterator[None]:
+        """Within the block nothing leaves a passing state, so that a slow machine sees it too; AWS takes its time."""
+        if self._region is None:
+            yield
+            return
+        self._region.ec2.stick(ANY, state)
+        try:
+            yield
+        finally:
+            self._region.ec2.unstick(ANY, state)
 
     def later(self, undo: Callable[[], object]) -> None:
         """Put something away when the row has ended, last in, first out."""

@@ -21,6 +21,8 @@ class Behaviour:
     """``service.Action`` that it is about, with the signing name of the service (``ec2.CreateSnapshots``)."""
     hooks: tuple[str, ...] = ()
     """Targets of the hooks without which moto does not behave so; each is lifted, and the row must then fail."""
+    hooks_unseen: tuple[tuple[str, str], ...] = ()
+    """Hooks whose lifting can't be observed, each with the reason."""
     sandbox_only: str = ""
     """Why a real account can't be asked; empty if it can."""
     pace: Pace = field(default_factory=Pace)
@@ -31,12 +33,13 @@ class Behaviour:
 BEHAVIOURS: list[Behaviour] = []
 
 
-def behaviour(
+def behaviour(  # one parameter per column of the table
     says: str,
     *,
     source: str,
     calls: tuple[str, ...] = (),
     hooks: tuple[str, ...] = (),
+    hooks_unseen: tuple[tuple[str, str], ...] = (),
     sandbox_only: str = "",
     pace: Pace | None = None,
 ) -> Callable[[Check], Check]:
@@ -48,6 +51,7 @@ def behaviour(
             source=source,
             calls=calls,
             hooks=hooks,
+            hooks_unseen=hooks_unseen,
             sandbox_only=sandbox_only,
             pace=pace or Pace(),
             check=check,

@@ -10,6 +10,8 @@ from sandbox.region import Pace, Region
 from tests.contract.account import Account, real
 from tests.workflow.region.folder_plane import FolderPlane
 
+pytest.register_assert_rewrite("tests.contract.rows", "tests.contract.made")
+
 MakeAccount = Callable[[Pace], Account]
 
 

@@ -1,10 +1,16 @@
 """The region behaves as AWS is documented to, row by row; without its hooks moto would not."""
 
+import re
+from pathlib import Path
+
 import pytest
+from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from sandbox.region import Pace, hooks
+from sandbox.region.hooks.hook import Hook
 from tests.contract.account import HOW_TO, Account, real
 from tests.contract.behaviour import Behaviour
 from tests.contract.conftest import MakeAccount
@@ -38,6 +44,37 @@ def _fails(row: Behaviour, account: Account) -> bool:
     except WRONG:
         return True
     return False
+
+
+OF_EC2 = ("moto.ec2.", "moto.ebs.", "moto.kms.")
+"""Where hooks are that must be named by a row."""
+CALLERS = Path("functions/aerokeep/aws")
+CALL = re.compile(r"""self\._(ec2|ebs|kms)\.(?:get_paginator\(\s*["'])?(\w+)""")
+
+
+def _named(hook: Hook) -> bool:
+    return any(hook.target in row.hooks for row in BEHAVIOURS)
+
+
+def test_each_hook_is_named_by_a_row_that_fails_without_it() -> None:
+    assert [hook.target for hook in hooks.HOOKS if hook.target.startswith(OF_EC2) and not _named(hook)] == []
+    known = {hook.target for hook in hooks.HOOKS}
+    assert [target for _, target in HOOKED if target not in known] == []
+
+
+def test_each_call_of_ours_has_a_row() -> None:
+    called = {found for path in CALLERS.glob("*.py") for found in CALL.findall(path.read_text())}
+    assert len(called) > 1
+    told = {call for row in BEHAVIOURS for call in row.calls}
+    assert sorted(f"{service}.{_operation(service, method)}" for service, method in called) == sorted(
+        {f"{service}.{_operation(service, method)}" for service, method in called} & told
+    )
+
+
+def _operation(service: str, method: str) -> str:
+    """The API's name of a client's method."""
+    operations = Loader().load_service_model(service, "service-2")["operations"]
+    return next(str(name) for name in operations if xform_name(name) == method)
 
 
 def test_each_row_says_something_of_its_own_and_where_it_is_documented() -> None:

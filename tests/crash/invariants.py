@@ -8,10 +8,12 @@ from typing import Any
 from sandbox.light.host import CONF
 from sandbox.light.launch import LightCluster
 from tests.crash.field import FINISHED, TAG, Execution, Field
+from tests.crash.rows import handler_of
 
 MOST_STATE_BYTES = 32 * 1024
 OUR_TAGS = ("aerokeep:cluster", "aerokeep:run")
 HALTED = "halted"
+TIMED_OUT = "Sandbox.Timedout"
 
 
 @dataclass(frozen=True)
@@ -207,15 +209,40 @@ def _sizes(execution: Execution) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def longest_lambda(executions: Sequence[Execution]) -> tuple[float, str]:
     """(seconds, state) of the longest run of a Lambda."""
-    longest, state = (0.0, ""), ""
+    return max(((work.seconds, work.state) for e in executions for work in works_of(e)), default=(0.0, ""))
+
+
+@dataclass(frozen=True)
+class LambdaRun:
+    """One run of a Lambda, as the history of its execution has it."""
+
+    state: str
+    seconds: float
+    error: str
+
+
+def works_of(execution: Execution) -> Iterator[LambdaRun]:
+    """Every run of a Lambda that an execution has seen the end of."""
+    state = ""
     begun: dict[int, Any] = {}
+    for event in execution.events:
+        if "stateEnteredEventDetails" in event:
+            state = event["stateEnteredEventDetails"]["name"]
+        if event["type"] == "TaskStarted":
+            begun[event["id"]] = event["timestamp"]
+        elif event["type"] in ("TaskSucceeded", "TaskFailed") and event.get("previousEventId") in begun:
+            seconds = (event["timestamp"] - begun[event["previousEventId"]]).total_seconds()
+            yield LambdaRun(state, seconds, event.get("taskFailedEventDetails", {}).get("error", ""))
+
+
+def overrun(field: Field, executions: Sequence[Execution], *, expected: bool) -> Iterator[Breach]:
+    """Lambdas that took longer than they may; one timeout is `expected` where the row is one."""
+    timeouts = 0
     for execution in executions:
-        for event in execution.events:
-            if "stateEnteredEventDetails" in event:
-                state = event["stateEnteredEventDetails"]["name"]
-            if event["type"] == "TaskStarted":
-                begun[event["id"]] = event["timestamp"]
-            elif event["type"] in ("TaskSucceeded", "TaskFailed") and event.get("previousEventId") in begun:
-                seconds = (event["timestamp"] - begun[event["previousEventId"]]).total_seconds()
-                longest = max(longest, (seconds, state))
-    return longest
+        for work in works_of(execution):
+            limit_s = field.limits_s.get(handler_of(field.journey_of(execution.arn), work.state), 0.0)
+            if work.seconds >= limit_s:
+                yield Breach("lambda_too_slow", f"{work.state} took {work.seconds:.1f} s of {limit_s:g} s")
+            timeouts += work.error == TIMED_OUT
+    if timeouts > expected:
+        yield Breach("lambda_timed_out", f"{timeouts} times")

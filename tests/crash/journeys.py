@@ -7,10 +7,13 @@ from typing import Any, Protocol
 from sandbox.light.launch import LightCluster
 from tests.crash.field import Execution, Field
 from tests.crash.invariants import Breach, Fate, tags_of
-from tests.crash.rows import How, Provocation, Row
+from tests.crash.rows import How, Provocation, Row, Scene, states_of
+from tests.crash.writer import Writer
 
 CRASH = {"consistency": "crash"}
-Provoked = Mapping[str, tuple[Provocation, ...]]
+WRITE_STOP = {"lead_s": 8, "lease_s": 20, "budget_s": 15}
+"""Short, and yet long enough to arm and cut on a machine that has much else to do: nothing but waiting comes of it."""
+NODE_LOST = "node-lost"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Prepared:
     """Node-ids that do not run any more when the journey begins."""
     open_while_mixed: bool = False
     """Clients write while the journey is half done, since it writes as one of them."""
+    writer: Writer | None = None
+    """Who writes all the while."""
 
 
 class Journey(Protocol):
@@ -33,8 +38,8 @@ class Journey(Protocol):
     name: str
 
     @property
-    def provoked(self) -> Provoked:
-        """States that are reached only after a failure, and what is done to get there."""
+    def scenes(self) -> tuple[Scene, ...]:
+        """The ways to set it up, with the states that are struck in each; the ordinary one comes first."""
 
     def prepare(self, field: Field, name: str, row: Row) -> Prepared:
         """A cluster of its own, and the input."""
@@ -87,61 +92,21 @@ def refused(execution: Execution) -> bool:
     return execution.status == "FAILED" and execution.error == "RejectedError" and bool(execution.cause)
 
 
-class Backup:
-    """A backup never changes a cluster: what counts is what it leaves."""
-
-    name = "backup"
-
-    @property
-    def provoked(self) -> Provoked:
-        """Any failure leads there."""
-        return {"AbandonPoint": (Provocation("PlanBackup", How.KILLED),)}
-
-    def prepare(self, field: Field, name: str, row: Row) -> Prepared:  # noqa: ARG002  # the protocol's
-        """A cluster that serves."""
-        return Prepared(field.launch(name), {"cluster": name, **CRASH})
-
-    def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:  # noqa: ARG002  # the protocol's
-        """It serves on as before."""
-        cluster = prepared.cluster
-        first = f"{cluster.name}/first"
-        return fate_of(cluster, old=first, new=first), whole(cluster)
-
-    def once_more(self, field: Field, prepared: Prepared, again: Execution) -> None:
-        """The second run is the last."""
-
-    def ended_well(self, field: Field, prepared: Prepared, again: Execution) -> Iterator[Breach]:
-        """A point, and nothing left of points that are none."""
-        cluster = prepared.cluster
-        if again.status != "SUCCEEDED":
-            yield Breach("not_ended_well", again.words)
-        elif field.manifest(cluster.name, str(again.output.get("point"))).get("state") != "committed":
-            yield Breach("no_point", again.words)
-        for snapshot in list(field.region.ec2.backend.snapshots.values()):
-            tags = tags_of(snapshot)
-            point = tags.get("aerokeep:point", "")
-            if tags.get("aerokeep:cluster") != cluster.name:
-                continue
-            if field.manifest(cluster.name, point).get("state") != "committed":
-                yield Breach("half_point", f"{snapshot.id} of {point}, which was never committed")
-
-    def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
-        """Nothing."""
-        return {}
-
-
 class Restore:
     """A restore turns ``now`` into ``then``: the whole cluster, or nothing of it."""
 
     name = "restore"
 
     @property
-    def provoked(self) -> Provoked:
+    def scenes(self) -> tuple[Scene, ...]:
         """What was marked as open can't be rolled back: then the failure leads through RollBack into HaltRestore."""
-        return {
-            "RollBack": (Provocation("StageNodes", How.KILLED),),
-            "HaltRestore": (Provocation("OpenWrites", How.KILLED_LATE),),
-        }
+        others = (
+            Scene(NODE_LOST, ("RelaunchNodes",)),
+            Scene("failed", ("RollBack",), (Provocation("StageNodes", How.KILLED),)),
+            Scene("opened", ("HaltRestore",), (Provocation("OpenWrites", How.KILLED_LATE),)),
+        )
+        special = [state for scene in others for state in scene.states]
+        return (Scene("", states_of(self.name, without=special)), *others)
 
     def prepare(self, field: Field, name: str, row: Row) -> Prepared:
         """A point, writes after it, for a relaunch a node without an instance, and the hash of the plan of all that."""
@@ -149,7 +114,7 @@ class Restore:
         cluster.write(f"{name}/then")
         backup = done(field.run("backup", f"{name}-backup", {"cluster": name, **CRASH}))
         cluster.write(f"{name}/now")
-        lost = {cluster.members[2].node_id} if row.state == "RelaunchNodes" else set()
+        lost = {cluster.members[2].node_id} if row.scene == NODE_LOST else set()
         if lost:
             field.clear_member(cluster, 2)
         request = {"cluster": name, "point": backup.output["point"], "accept_label": "crash"}
@@ -198,9 +163,10 @@ class ReplaceNode:
     name = "replace-node"
 
     @property
-    def provoked(self) -> Provoked:
-        """Any failure leads there."""
-        return {"HaltReplacement": (Provocation("RelaunchNode", How.KILLED),)}
+    def scenes(self) -> tuple[Scene, ...]:
+        """Any failure leads into HaltReplacement."""
+        failed = Scene("failed", ("HaltReplacement",), (Provocation("RelaunchNode", How.KILLED),))
+        return (Scene("", states_of(self.name, without=failed.states)), failed)
 
     def prepare(self, field: Field, name: str, row: Row) -> Prepared:  # noqa: ARG002  # the protocol's
         """A cluster that a backup has protected, and a node without power."""

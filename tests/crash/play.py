@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.crash.field import GUARDIAN, Execution, Field
-from tests.crash.invariants import Breach, Mark, breaches, longest_lambda, mark, oversized, unprotected
+from tests.crash.invariants import Breach, Mark, breaches, longest_lambda, mark, overrun, oversized, unprotected
 from tests.crash.journeys import Journey, Prepared
 from tests.crash.programme import JOURNEYS
-from tests.crash.rows import How, Row, handler_of, lambda_states, machine
-from tests.crash.strikes import Strike
+from tests.crash.rows import OF_CALLS, How, Provocation, Row, Scene, Site, handler_of, lambda_states, machine
+from tests.crash.strikes import Seen, Strike
+
+PROTECT = "protect"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ class Player:
 
     def __init__(self, field: Field, journeys: Mapping[str, Journey] = JOURNEYS) -> None:
         self._field, self._journeys = field, journeys
+
+    def scout(self, journey: str, scene: Scene, number: int) -> list[Site]:
+        """Play a scene with nothing but its provocations → the calls that its states make: each one can be struck."""
+        row = Row(journey, "", How.GONE, scene.name, "", scene.provoked)
+        name = f"{journey}-scene-{number}"
+        return sorted(Performance(self._field, self._journeys[journey], row, name).scout(scene))
 
     def play_all(self, rows: Sequence[Row], *, jobs: int, told: Callable[[Report], None]) -> list[Report]:
         """Play rows side by side, and tell of each as it ends."""
@@ -101,40 +109,74 @@ class Performance:
                 yield from self._judge(prepared, since)
             yield from self._journey.ended_well(self._field, prepared, again)
             if again.status == "SUCCEEDED" and self._protects():
-                yield from unprotected(self._field, prepared.cluster)
+                yield from self._unprotected(prepared)
             yield from oversized(self.executions)
+            yield from overrun(self._field, self.executions, expected=self._row.how is How.TIMED_OUT)
         finally:
-            self._field.clear(prepared.cluster)
+            self._leave(prepared)
+
+    def scout(self, scene: Scene) -> Iterator[Site]:
+        """Play a scene with nothing but its provocations → the calls that its states make."""
+        prepared = self._journey.prepare(self._field, self._name, self._row)
+        try:
+            _, seen = self._run_under(
+                prepared, [strike_of(self._row.journey, act) for act in scene.provoked], "scouted"
+            )
+            states = {handler_of(self._row.journey, state): state for state in scene.states}
+            for call in seen:
+                if call.handler in states:
+                    yield Site(scene.name, states[call.handler], call.action, changes=call.changes)
+        finally:
+            self._leave(prepared)
+
+    def _leave(self, prepared: Prepared) -> None:
+        if prepared.writer is not None:
+            prepared.writer.close()
+        self._field.clear(prepared.cluster)
 
     def _protects(self) -> bool:
         return any(state.startswith("Protect") for state in lambda_states(machine(self._row.journey)))
 
+    def _unprotected(self, prepared: Prepared) -> Iterator[Breach]:
+        """What was kept from protecting says so, and goes on: then the next round of ``protect`` must do it."""
+        kept_from_it = self._row.state.startswith("Protect") and self._row.how in OF_CALLS
+        if kept_from_it and any(unprotected(self._field, prepared.cluster)):
+            request = {"cluster": prepared.cluster.name}
+            self.executions.append(self._field.run(PROTECT, f"{self._name}-protect", request))
+        yield from unprotected(self._field, prepared.cluster)
+
     def _run_again(self, part: str, request: Mapping[str, Any]) -> Execution:
         """Runs are named to the second: two inputs that are alike make two runs only if their seconds differ."""
         time.sleep(1.0 - time.time() % 1.0)
-        return self._run(row_name(self._name, part), request)
+        return self._run(part, request)
 
-    def _run(self, name: str, request: Mapping[str, Any]) -> Execution:
-        arn = self._field.start(self._row.journey, name, request)
-        execution = self._field.ended(arn)
+    def _run(self, part: str, request: Mapping[str, Any]) -> Execution:
+        execution = self._field.run(self._row.journey, f"{self._name}-{part}", request)
         self.executions.append(execution)
         return execution
 
+    def _run_under(self, prepared: Prepared, strikes: Sequence[Strike], part: str) -> tuple[Execution, set[Seen]]:
+        arn = self._field.arn_of(self._row.journey, f"{self._name}-{part}")
+        target = self._field.strikes.arm(prepared.cluster.name, arn, strikes)
+        try:
+            return self._run(part, prepared.request), target.seen
+        finally:
+            self._field.strikes.disarm(prepared.cluster.name)
+
     def _strike(self, prepared: Prepared) -> Iterator[Breach]:
-        row, name = self._row, row_name(self._name, "struck")
-        acts = [*((provocation.state, provocation.how) for provocation in row.provoked), (row.state, row.how)]
-        strikes = [Strike(handler_of(row.journey, state), how) for state, how in acts]
-        arn = self._field.arn_of(row.journey, name)
-        self._field.strikes.arm(arn, strikes)
-        struck = self._run(name, prepared.request)
-        self._field.strikes.disarm(arn)
+        row = self._row
+        strikes = [strike_of(row.journey, act) for act in row.provoked]
+        strikes.append(Strike(handler_of(row.journey, row.state), row.how, row.action))
+        struck, _ = self._run_under(prepared, strikes, "struck")
         for strike in strikes:
             if not strike.struck.is_set() and strike.how is not How.KILLED_MIDWAY:
-                yield Breach("never_struck", f"{strike.handler} made no call: {struck.words}")
+                yield Breach(
+                    "never_struck", f"{strike.handler} did not call {strike.action or 'anything'}: {struck.words}"
+                )
         if self._field.deployed(GUARDIAN):
             self._field.let_busy_time_pass(prepared.cluster.name)
             request = {"cluster": prepared.cluster.name}
-            self.executions.append(self._field.run(GUARDIAN, row_name(self._name, GUARDIAN), request))
+            self.executions.append(self._field.run(GUARDIAN, f"{self._name}-round", request))
 
     def _judge(self, prepared: Prepared, since: Mark) -> Iterator[Breach]:
         fate, serves = self._journey.judge(self._field, prepared)
@@ -148,6 +190,6 @@ class Performance:
         )
 
 
-def row_name(name: str, part: str) -> str:
-    """The name of an execution."""
-    return f"{name}-{part}"
+def strike_of(journey: str, act: Provocation) -> Strike:
+    """What a provocation does."""
+    return Strike(handler_of(journey, act.state), act.how)

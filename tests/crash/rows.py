@@ -1,10 +1,10 @@
-"""The rows of the crash matrix: every Lambda state of a journey, times every way to be struck there."""
+"""The rows of the crash matrix: every Lambda state and every call that it makes, times every way to be struck."""
 
 import json
 import keyword
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ LAMBDA = ":lambda:invoke"
 
 
 class How(StrEnum):
-    """What happens in the state."""
+    """What happens in the state, or to one of its calls."""
 
     STOPPED = "stopped"
     """The execution is stopped at the Lambda's first AWS call; the Lambda itself goes on, as in AWS."""
@@ -25,6 +25,24 @@ class How(StrEnum):
     """The Lambda's process dies when its first change has taken effect, unheard; a state that makes none goes on."""
     KILLED_LATE = "killed-late"
     """The Lambda's process dies when all is done, before anybody hears its answer."""
+    TIMED_OUT = "timed-out"
+    """The Lambda hangs once its first change has taken effect (else when all is done) until its own timeout ends it.
+
+    The time until then does not pass: the row sees the error at once.
+    """
+    ERROR = "error"
+    """Every try of the call gets the service's internal error until that Lambda has ended; the next one is answered."""
+    REFUSED = "refused"
+    """The same with the service's word for a missing permission, which nobody tries again."""
+    LOST = "lost"
+    """The call takes effect once, and its answer is lost."""
+    GONE = "gone"
+    """The execution is stopped, and its Lambda dies at its first AWS call: how others are made that must be settled."""
+
+
+OF_STATES = (How.STOPPED, How.KILLED, How.KILLED_MIDWAY, How.KILLED_LATE, How.TIMED_OUT)
+OF_CALLS = (How.ERROR, How.REFUSED)
+OF_CHANGES = (*OF_CALLS, How.LOST)
 
 
 @dataclass(frozen=True)
@@ -36,18 +54,43 @@ class Provocation:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """One way to set a journey up, and the states that are struck in it."""
+
+    name: str
+    """Empty for the ordinary one."""
+    states: tuple[str, ...]
+    provoked: tuple[Provocation, ...] = ()
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    """An AWS call that a state makes in a scene."""
+
+    scene: str
+    state: str
+    action: str
+    """``service.Action``, with `PRESIGNED` where a host makes it for the Lambda."""
+    changes: bool
+
+
+@dataclass(frozen=True)
 class Row:
     """One row, with all that must happen before its state is reached at all."""
 
     journey: str
     state: str
     how: How
-    provoked: tuple["Provocation", ...] = ()
+    scene: str = ""
+    action: str = ""
+    """The call that is struck; empty where the whole state is."""
+    provoked: tuple[Provocation, ...] = ()
 
     @property
     def name(self) -> str:
         """As reports spell it."""
-        return f"{self.journey}/{self.state}/{self.how}"
+        place = f"{self.state}({self.scene})" if self.scene else self.state
+        return "/".join(part for part in (self.journey, place, self.action, self.how) if part)
 
 
 def machine(journey: str) -> Mapping[str, Any]:
@@ -66,17 +109,43 @@ def lambda_states(part: Mapping[str, Any]) -> Iterator[str]:
                 yield from lambda_states(inner)
 
 
-def rows_of(journey: str, provoked: Mapping[str, tuple[Provocation, ...]]) -> list[Row]:
-    """All rows of a journey, in the order of its ASL."""
-    states = list(lambda_states(machine(journey)))
-    return [Row(journey, state, how, provoked.get(state, ())) for state in states for how in How]
+def states_of(journey: str, *, without: Iterable[str] = ()) -> tuple[str, ...]:
+    """The Lambda states of a journey, in the order of its ASL."""
+    left_out = set(without)
+    return tuple(state for state in lambda_states(machine(journey)) if state not in left_out)
+
+
+def rows_of(journey: str, scenes: Sequence[Scene], sites: Iterable[Site] = ()) -> list[Row]:
+    """All rows of a journey: of each scene its states in the order of the ASL, and of each state its calls."""
+    calls: dict[tuple[str, str], list[Site]] = {}
+    for site in sorted(sites):
+        calls.setdefault((site.scene, site.state), []).append(site)
+    rows = []
+    for scene in scenes:
+        for state in scene.states:
+            rows += [Row(journey, state, how, scene.name, "", scene.provoked) for how in OF_STATES]
+            for site in calls.get((scene.name, state), []):
+                hows = OF_CHANGES if site.changes else OF_CALLS
+                rows += [Row(journey, state, how, scene.name, site.action, scene.provoked) for how in hows]
+    return rows
 
 
 def sampled(rows: Sequence[Row], size: int | None, seed: int) -> list[Row]:
-    """A seeded sample, in order; all rows for None."""
+    """A seeded sample, in order, as even over the ways to be struck as it can be; all rows for None."""
     if size is None or size >= len(rows):
         return list(rows)
-    chosen = set(random.Random(seed).sample(range(len(rows)), size))  # noqa: S311  # a sample, no secret
+    dice = random.Random(seed)  # noqa: S311  # a sample, no secret
+    piles: dict[How, list[int]] = {}
+    for number, row in enumerate(rows):
+        piles.setdefault(row.how, []).append(number)
+    for pile in piles.values():
+        dice.shuffle(pile)
+    turns = list(piles.values())
+    dice.shuffle(turns)
+    chosen: set[int] = set()
+    while len(chosen) < size:
+        chosen |= {pile.pop() for pile in turns[: size - len(chosen)]}
+        turns = [pile for pile in turns if pile]
     return [row for number, row in enumerate(rows) if number in chosen]
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from sandbox.light.content import Data
 from sandbox.light.launch import LightCluster
+from tests.crash.backups import Backup
 from tests.crash.field import Execution, Field
 from tests.crash.invariants import Fate, Mark, breaches, mark, oversized, unprotected
-from tests.crash.journeys import Backup, Prepared, fate_of, whole
+from tests.crash.journeys import Prepared, fate_of, whole
 from tests.crash.play import Player
-from tests.crash.rows import How, Row, rows_of, sampled
+from tests.crash.rows import OF_CALLS, OF_CHANGES, OF_STATES, How, Row, Site, rows_of, sampled
 from tests.workflow.region.shapes import eventually
 
 NAMES = (f"harm-{number}" for number in count())
@@ -126,11 +127,24 @@ def test_a_state_that_carries_bulk_is_a_breach() -> None:
     assert [breach.code for breach in oversized([execution])] == ["state_too_large"]
 
 
-def test_rows_are_all_lambda_states_times_all_strikes_and_a_sample_is_told_by_its_seed() -> None:
-    rows = rows_of("backup", Backup().provoked)
-    assert {row.state for row in rows} >= {"AcquireLock", "CutSnapshots", "AbandonPoint"}
+SITES = (Site("", "PlanBackup", "s3.GetObject", changes=False), Site("", "PlanBackup", "s3.PutObject", changes=True))
+
+
+def test_rows_are_all_lambda_states_and_their_calls_times_all_strikes() -> None:
+    rows = rows_of("backup", Backup().scenes, SITES)
+    assert {row.state for row in rows} >= {"AcquireLock", "CutSnapshots", "StopWrites", "AbandonPoint"}
     assert "DuplicateIgnored" not in {row.state for row in rows}
-    assert len(rows) == len(How) * len({row.state for row in rows})
+    assert {row.how for row in rows if row.state == "CheckSnapshots"} == set(OF_STATES)
+    of_calls = {(row.action, row.how) for row in rows if row.action}
+    assert of_calls == {("s3.GetObject", how) for how in OF_CALLS} | {("s3.PutObject", how) for how in OF_CHANGES}
     assert {row.state for row in rows if row.provoked} == {"AbandonPoint"}
-    assert sampled(rows, 5, 1) == sampled(rows, 5, 1) != sampled(rows, 5, 2)
+    assert len({row.name for row in rows}) == len(rows)
+
+
+def test_a_sample_is_told_by_its_seed_and_has_each_way_to_be_struck() -> None:
+    rows = rows_of("backup", Backup().scenes, SITES)
+    hows = {row.how for row in rows}
+    assert sampled(rows, 8, 1) == sampled(rows, 8, 1) != sampled(rows, 8, 2)
+    assert {row.how for row in sampled(rows, len(hows), 3)} == hows
+    assert len(sampled(rows, 20, 1)) == 20
     assert len(sampled(rows, None, 1)) == len(rows)

@@ -6,11 +6,10 @@ from typing import Any
 from sandbox.light.content import Data
 from tests.crash.field import Execution, Field
 from tests.crash.invariants import Breach, Fate
-from tests.crash.journeys import Prepared, Provoked, done, fate_of, refused, whole
-from tests.crash.rows import How, Provocation, Row
+from tests.crash.journeys import WRITE_STOP, Prepared, done, fate_of, refused, whole
+from tests.crash.rows import How, Provocation, Row, Scene, states_of
 
-WRITE_STOP = {"lead_s": 3, "lease_s": 10, "budget_s": 8}
-UNDER_GUARD = ("StopWrites", "ResumeWrites")
+EXACT = "exact"
 
 
 class Export:
@@ -19,20 +18,25 @@ class Export:
     name = "export"
 
     @property
-    def provoked(self) -> Provoked:
-        """Any failure leads there."""
-        return {"AbandonExport": (Provocation("VerifyExport", How.KILLED),)}
+    def scenes(self) -> tuple[Scene, ...]:
+        """An exact export alone stops writes; any failure leads into AbandonExport."""
+        return (
+            Scene("", states_of(self.name, without=("StopWrites", "ResumeWrites", "AbandonExport"))),
+            Scene(EXACT, ("StopWrites", "RunExport", "ResumeWrites")),
+            Scene("failed", ("AbandonExport",), (Provocation("VerifyExport", How.KILLED),)),
+            Scene(f"{EXACT}-failed", ("AbandonExport",), (Provocation("ResumeWrites", How.KILLED),)),
+        )
 
     def prepare(self, field: Field, name: str, row: Row) -> Prepared:
-        """A cluster that serves; states under the guard are reached by an exact export alone."""
+        """A cluster that serves."""
         cluster = field.launch(name, write_stop=WRITE_STOP)
-        return Prepared(cluster, {"cluster": name, "exact": row.state in UNDER_GUARD})
+        return Prepared(cluster, {"cluster": name, "exact": row.scene.startswith(EXACT)})
 
     def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:
         """It serves on as before, and what was given up has left nothing, also before the next export clears up."""
         name = prepared.cluster.name
         first = f"{name}/first"
-        half = [breach for found in exports_of(field, name).items() for breach in _half(field, name, *found)]
+        half = any(half_exports(field, name))
         return fate_of(prepared.cluster, old=first, new=first), whole(prepared.cluster) and not half
 
     def once_more(self, field: Field, prepared: Prepared, again: Execution) -> None:
@@ -46,8 +50,7 @@ class Export:
         found = exports_of(field, name)
         if found.get(str(again.output.get("export")), {}).get("state") != "committed":
             yield Breach("no_export", again.words)
-        for export_id, manifest in found.items():
-            yield from _half(field, name, export_id, manifest)
+        yield from half_exports(field, name)
 
     def known(self, row: Row) -> Mapping[str, str]:  # noqa: ARG002  # the protocol's
         """Nothing."""
@@ -60,9 +63,10 @@ class Import:
     name = "import"
 
     @property
-    def provoked(self) -> Provoked:
-        """Any failure leads there."""
-        return {"HaltImport": (Provocation("CheckImport", How.KILLED),)}
+    def scenes(self) -> tuple[Scene, ...]:
+        """Any failure leads into HaltImport."""
+        failed = Scene("failed", ("HaltImport",), (Provocation("CheckImport", How.KILLED),))
+        return (Scene("", states_of(self.name, without=failed.states)), failed)
 
     def prepare(self, field: Field, name: str, row: Row) -> Prepared:  # noqa: ARG002  # the protocol's
         """A cluster that was exported, and then lost all its records."""
@@ -98,6 +102,12 @@ def exports_of(field: Field, cluster: str) -> dict[str, dict[str, Any]]:
     prefix = f"clusters/{cluster}/exports/"
     ids = {key.removeprefix(prefix).split("/")[0] for key in field.sizes(prefix)}
     return {export_id: field.json(f"{prefix}{export_id}/manifest.json") for export_id in ids}
+
+
+def half_exports(field: Field, cluster: str) -> Iterator[Breach]:
+    """What is there of exports that are none, and what is not of those that are."""
+    for export_id, manifest in exports_of(field, cluster).items():
+        yield from _half(field, cluster, export_id, manifest)
 
 
 def _half(field: Field, cluster: str, export_id: str, manifest: Mapping[str, Any]) -> Iterator[Breach]:

@@ -14,10 +14,9 @@ from sandbox.light.content import Data
 from sandbox.light.launch import LightCluster
 from sandbox.region import ApiCall, LostResponseError
 from tests.crash.field import GUARDIAN, Execution, Field
-from tests.crash.journeys import CRASH, done
+from tests.crash.journeys import CRASH, WRITE_STOP, done
 from tests.crash.rows import How, handler_of
 from tests.crash.strikes import Strike
-from tests.crash.transfers import WRITE_STOP
 
 FIRST_RUN = timedelta(hours=2)
 """So long ago; each further run is due a minute later."""
@@ -51,9 +50,9 @@ class Runs:
         name = f"{self.cluster}-{self.made}"
         arn = self.field.arn_of(journey, name)
         armed = [Strike(handler_of(journey, state), how) for state, how in strikes]
-        self.field.strikes.arm(arn, armed)
+        self.field.strikes.arm(self.cluster, arn, armed)
         ended = self.field.run(journey, name, {"cluster": self.cluster, **request})
-        self.field.strikes.disarm(arn)
+        self.field.strikes.disarm(self.cluster)
         if not all(strike.struck.is_set() for strike in armed):
             raise RuntimeError(f"never struck: {armed}: {ended.words}")
         return ended

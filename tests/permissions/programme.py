@@ -15,7 +15,7 @@ JOBS = 3
 
 ROWS = (
     Row("restore", "SwapVolumes", How.STOPPED),
-    Row("restore", "HaltRestore", How.STOPPED, (Provocation("OpenWrites", How.KILLED_LATE),)),
+    Row("restore", "HaltRestore", How.STOPPED, provoked=(Provocation("OpenWrites", How.KILLED_LATE),)),
 )
 """Of the crash matrix: each strikes, calls the guardian, and runs the journey again."""
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import statistics
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,9 @@ def test_what_nobody_has_published_is_marked_in_the_table() -> None:
     lines = list(table())
     assert len(lines) == len(LATENCIES) + 2
     assert sum("(assumed)" in line for line in lines) == sum(row.assumed for row in LATENCIES) > 0
+
+
+def test_the_documentation_has_the_table_as_it_is() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "sandbox.md").read_text()
+    shown = text.partition("<!-- latencies:")[2].partition("-->\n")[2].partition("<!-- end -->")[0]
+    assert shown.strip().splitlines() == list(table())

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 
 from aerokeep.aws.clients import client
 from aerokeep.aws.errors import code_of, translated
+from aerokeep.aws.filters import portions
 from aerokeep.aws.tags import tag_list, tag_map
 from aerokeep.model.cluster import Tag
 from aerokeep.model.instance import AttachedVolume, Instance
@@ -15,10 +16,8 @@ from aerokeep.model.recovery_point import Snapshot, SnapshotState
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
-    from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, SnapshotTypeDef
+    from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, SnapshotTypeDef, VolumeTypeDef
 
-MOST_FILTER_VALUES = 200
-"""A filter takes at most 200 values."""
 _LIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
 _SPEC_FIELDS = (
     "InstanceType",
@@ -62,14 +61,9 @@ class Instances:
         return [_instance(instance, volumes.get(str(instance["InstanceId"]), {})) for instance in found]
 
     def _volumes(self, instance_ids: list[str]) -> dict[str, dict[str, AttachedVolume]]:
-        if not instance_ids:
-            return {}
         by_instance: dict[str, dict[str, AttachedVolume]] = {}
-        with translated("DescribeVolumes"):
-            pages = self._ec2.get_paginator("describe_volumes").paginate(
-                Filters=[{"Name": "attachment.instance-id", "Values": instance_ids}]
-            )
-            for volume in (volume for page in pages for volume in page["Volumes"]):
+        for portion in portions(instance_ids):
+            for volume in self._attached_to(portion):
                 for attachment in volume.get("Attachments", []):
                     by_instance.setdefault(str(attachment.get("InstanceId")), {})[str(volume["VolumeId"])] = (
                         AttachedVolume(
@@ -81,6 +75,13 @@ class Instances:
                         )
                     )
         return by_instance
+
+    def _attached_to(self, instance_ids: list[str]) -> "list[VolumeTypeDef]":
+        with translated("DescribeVolumes"):
+            pages = self._ec2.get_paginator("describe_volumes").paginate(
+                Filters=[{"Name": "attachment.instance-id", "Values": instance_ids}]
+            )
+            return [volume for page in pages for volume in page["Volumes"]]
 
 
 def _instance(raw: "InstanceTypeDef", volumes: dict[str, AttachedVolume]) -> Instance:
@@ -165,9 +166,7 @@ class Snapshots:
     def described(self, snapshot_ids: Iterable[str]) -> list[Snapshot]:
         """Those of the snapshots that exist, whatever they are tagged with."""
         # A filter, not SnapshotIds: one unknown id would fail the whole call.
-        wanted = sorted(set(snapshot_ids))
-        chunks = (wanted[start : start + MOST_FILTER_VALUES] for start in range(0, len(wanted), MOST_FILTER_VALUES))
-        return [snapshot for chunk in chunks for snapshot in self._found("snapshot-id", chunk)]
+        return [found for portion in portions(snapshot_ids) for found in self._found("snapshot-id", portion)]
 
     def _found(self, name: str, values: list[str]) -> list[Snapshot]:
         with translated("DescribeSnapshots"):

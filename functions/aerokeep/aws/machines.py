@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from aerokeep.aws.clients import client
 from aerokeep.aws.errors import code_of, translated
+from aerokeep.aws.filters import portions
 from aerokeep.aws.tags import tag_map
 from aerokeep.model.machine import BlockDevice, Machine, NetworkAttachment, StatusChecks
 
@@ -30,10 +31,10 @@ class Machines:
 
     def seen(self, instance_ids: Iterable[str]) -> dict[str, Machine]:
         """Each instance, ``absent`` where EC2 does not list it: ids as a filter, so that one unknown fails no call."""
-        wanted = sorted(set(instance_ids))
-        found = {i: Machine(instance_id=i, state="absent") for i in wanted}
-        if wanted:
-            found |= {m.instance_id: m for m in self._described([{"Name": "instance-id", "Values": wanted}])}
+        found: dict[str, Machine] = {}
+        for portion in portions(instance_ids):
+            found |= {i: Machine(instance_id=i, state="absent") for i in portion}
+            found |= {m.instance_id: m for m in self._described([{"Name": "instance-id", "Values": portion}])}
         return found
 
     def _described(self, filters: list[Any]) -> list[Machine]:

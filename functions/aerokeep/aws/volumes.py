@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import ClientError
 
 from aerokeep.aws.clients import client
-from aerokeep.aws.ec2 import MOST_FILTER_VALUES
 from aerokeep.aws.errors import code_of, translated
+from aerokeep.aws.filters import portions
 from aerokeep.aws.tags import tag_list, tag_map
 from aerokeep.model.volume import Attachment, NewVolume, Volume
 
@@ -51,12 +51,11 @@ class Volumes:
         return used
 
     def _found(self, name: str, values: Iterable[str]) -> dict[str, Volume]:
-        wanted = sorted(set(values))
         found: dict[str, Volume] = {}
-        for start in range(0, len(wanted), MOST_FILTER_VALUES):
-            chunk = wanted[start : start + MOST_FILTER_VALUES]
+        for portion in portions(values):
             with translated("DescribeVolumes"):
-                pages = self._ec2.get_paginator("describe_volumes").paginate(Filters=[{"Name": name, "Values": chunk}])
+                paginator = self._ec2.get_paginator("describe_volumes")
+                pages = paginator.paginate(Filters=[{"Name": name, "Values": portion}])
                 found |= {str(raw["VolumeId"]): _volume(raw) for page in pages for raw in page["Volumes"]}
         return found
 

@@ -4,13 +4,11 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-
-from sandbox.region.deploy import applied_compute, applied_messages, applied_storage
-from sandbox.region.hooks.cloudformation import Resource, resolve
 
 if TYPE_CHECKING:
     from sandbox.region.region import Region
@@ -18,9 +16,8 @@ if TYPE_CHECKING:
 BOOTSTRAP_VERSION = "30"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
 EPOCH = (1980, 1, 1, 0, 0, 0)
-APPLY = {**applied_storage.APPLY, **applied_compute.APPLY, **applied_messages.APPLY}
-LAST = ("AWS::S3::Bucket",)
-"""Applied after the others: access logs need the policy of the bucket that they go to."""
+DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+NO_CHANGE = "No updates are to be performed."
 
 
 class DeployError(Exception):
@@ -41,7 +38,7 @@ def deploy(region: "Region", cdk_out: Path, stacks: Sequence[str] | None) -> dic
     for name in _in_order(artifacts):
         if stacks is None or name in stacks:
             _upload(region, cdk_out / f"{name}.assets.json", uploaded)
-            outputs[name] = _create(region, name, cdk_out, artifacts[name]["properties"])
+            outputs[name] = _create(region, name, artifacts[name]["properties"])
     return outputs
 
 
@@ -63,10 +60,10 @@ def _in_order(artifacts: Mapping[str, Any]) -> list[str]:
 
 
 def _bootstrap(region: "Region") -> None:
-    """What `cdk bootstrap` leaves in an account, as far as templates look at it."""
-    region.client("ssm").put_parameter(
-        Name="/cdk-bootstrap/hnb659fds/version", Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
-    )
+    """What `cdk bootstrap` leaves in an account, as far as templates look at it, where nobody has done it."""
+    ssm = region.client("ssm")
+    with suppress(ssm.exceptions.ParameterAlreadyExists):
+        ssm.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value=BOOTSTRAP_VERSION, Type="String")
     bucket = f"cdk-hnb659fds-assets-{region.account}-{region.region}"
     try:
         region.client("s3").head_bucket(Bucket=bucket)
@@ -111,28 +108,31 @@ def _zipped(source: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _create(region: "Region", name: str, cdk_out: Path, properties: Mapping[str, Any]) -> dict[str, str]:
-    """Create one stack from its uploaded template, then apply what moto dropped."""
+def _create(region: "Region", name: str, properties: Mapping[str, Any]) -> dict[str, str]:
+    """Create or update one stack from its uploaded template."""
     stack_name = properties.get("stackName", name)
     bucket, _, key = placed(region, properties["stackTemplateAssetObjectUrl"]).removeprefix("s3://").partition("/")
     cloudformation = region.client("cloudformation")
-    cloudformation.create_stack(
-        StackName=stack_name,
-        TemplateURL=f"{region.endpoint}/{bucket}/{key}",
-        Capabilities=CAPABILITIES,
-        EnableTerminationProtection=bool(properties.get("terminationProtection")),
-        Tags=[{"Key": tag, "Value": value} for tag, value in properties.get("tags", {}).items()],
-    )
+    wanted = {
+        "StackName": stack_name,
+        "TemplateURL": f"{region.endpoint}/{bucket}/{key}",
+        "Capabilities": CAPABILITIES,
+        "Tags": [{"Key": tag, "Value": value} for tag, value in properties.get("tags", {}).items()],
+    }
+    protected = bool(properties.get("terminationProtection"))
+    try:
+        cloudformation.create_stack(EnableTerminationProtection=protected, **wanted)
+    except cloudformation.exceptions.AlreadyExistsException:
+        _update(cloudformation, wanted)
     stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
-    if stack["StackStatus"] != "CREATE_COMPLETE":
+    if stack["StackStatus"] not in DONE:
         raise DeployError(f"{stack_name}: {stack['StackStatus']}: {stack.get('StackStatusReason', '')}")
-    apply(region, stack_name, json.loads((cdk_out / properties["templateFile"]).read_text()))
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def apply(region: "Region", stack_name: str, template: Mapping[str, Any]) -> None:
-    """Give the region, through its public API, what moto's CloudFormation left out of a stack."""
-    resources: list[Resource] = resolve(region, stack_name, template)
-    for resource in sorted(resources, key=lambda one: one.kind in LAST):
-        if act := APPLY.get(resource.kind):
-            act(region.client, resource)
+def _update(cloudformation: Any, wanted: Mapping[str, Any]) -> None:  # noqa: ANN401  # boto3 makes its clients at run time
+    try:
+        cloudformation.update_stack(**wanted)
+    except ClientError as error:
+        if error.response["Error"]["Message"] != NO_CHANGE:
+            raise

@@ -48,19 +48,42 @@ def queue_policy(client: Client, resource: Resource) -> None:
 
 def schedule(client: Client, resource: Resource) -> None:
     """It fires if the region's pace has a scale for schedules."""
+    scheduler = client("scheduler")
     wanted = {"Name": resource.physical_id, **resource.properties}
-    client("scheduler").create_schedule(**wanted)
+    try:
+        scheduler.create_schedule(**wanted)
+    except scheduler.exceptions.ConflictException:
+        scheduler.update_schedule(**wanted)
 
 
 def schedule_group(client: Client, resource: Resource) -> None:
     """The group that schedules of ours are in."""
-    client("scheduler").create_schedule_group(Name=resource.physical_id)
+    scheduler = client("scheduler")
+    groups = scheduler.list_schedule_groups(NamePrefix=resource.physical_id)["ScheduleGroups"]
+    if resource.physical_id not in [group["Name"] for group in groups]:
+        scheduler.create_schedule_group(Name=resource.physical_id)
 
 
 def alarm(client: Client, resource: Resource) -> None:
     """An alarm; its properties have the API's names."""
     wanted = {"AlarmName": resource.physical_id, **resource.properties}
     client("cloudwatch").put_metric_alarm(**wanted)
+
+
+def remove_schedule(client: Client, resource: Resource) -> None:
+    """It fires no more."""
+    group = resource.properties.get("GroupName", "default")
+    client("scheduler").delete_schedule(Name=resource.physical_id, GroupName=group)
+
+
+def remove_schedule_group(client: Client, resource: Resource) -> None:
+    """With the schedules that are in it."""
+    client("scheduler").delete_schedule_group(Name=resource.physical_id)
+
+
+def remove_alarm(client: Client, resource: Resource) -> None:
+    """Nobody watches any more."""
+    client("cloudwatch").delete_alarms(AlarmNames=[resource.physical_id])
 
 
 APPLY: dict[str, Apply] = {
@@ -72,4 +95,9 @@ APPLY: dict[str, Apply] = {
     "AWS::Scheduler::Schedule": schedule,
     "AWS::Scheduler::ScheduleGroup": schedule_group,
     "AWS::CloudWatch::Alarm": alarm,
+}
+REMOVE: dict[str, Apply] = {
+    "AWS::Scheduler::Schedule": remove_schedule,
+    "AWS::Scheduler::ScheduleGroup": remove_schedule_group,
+    "AWS::CloudWatch::Alarm": remove_alarm,
 }

@@ -49,6 +49,11 @@ def bucket_policy(client: Client, resource: Resource) -> None:
     client("s3").put_bucket_policy(Bucket=resource.properties["Bucket"], Policy=document)
 
 
+def remove_bucket_policy(client: Client, resource: Resource) -> None:
+    """The bucket stays."""
+    client("s3").delete_bucket_policy(Bucket=resource.properties["Bucket"])
+
+
 def table(client: Client, resource: Resource) -> None:
     """Point-in-time recovery and expiry of items."""
     dynamodb, name, wanted = client("dynamodb"), resource.physical_id, resource.properties
@@ -62,4 +67,7 @@ APPLY: dict[str, Apply] = {
     "AWS::S3::Bucket": bucket,
     "AWS::S3::BucketPolicy": bucket_policy,
     "AWS::DynamoDB::Table": table,
+}
+REMOVE: dict[str, Apply] = {
+    "AWS::S3::BucketPolicy": remove_bucket_policy,
 }

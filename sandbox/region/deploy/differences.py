@@ -23,6 +23,7 @@ NOT_HELD = {
     ("AWS::KMS::Key", "PendingWindowInDays"): "it says how CloudFormation deletes the key; no API shows it",
 }
 NOTHING_TO_HOLD = ("AWS::CDK::Metadata",)
+NOT_THERE = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE")
 ABSENT = "(absent)"
 
 
@@ -39,6 +40,9 @@ class Difference:
 
 def compare(region: "Region", template: Mapping[str, Any], stack: str) -> list[Difference]:
     """All differences; a resource of a type that nobody reads is one. The region may hold more than was asked for."""
+    status = region.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    if status in NOT_THERE:
+        return [Difference(stack, "AWS::CloudFormation::Stack", "", "its resources", status)]
     found: list[Difference] = []
     for resource in resolve(region, stack, template):
         if resource.kind in NOTHING_TO_HOLD:

@@ -10,9 +10,15 @@ from moto.iam.models import iam_backends
 from sandbox.region.clockwork import Clockwork
 from sandbox.region.ec2 import user_data
 from sandbox.region.ec2.checks import Check
+from sandbox.region.ec2.initializations import Initializations
 from sandbox.region.ec2.instances import Instances
 from sandbox.region.ec2.interfaces import Interfaces
+from sandbox.region.ec2.keys import Keys
+from sandbox.region.ec2.locks import Locks
+from sandbox.region.ec2.pages import Pages
 from sandbox.region.ec2.tokens import Tokens
+from sandbox.region.ec2.visibility import Visibility
+from sandbox.region.ec2.volume_checks import VolumeChecks
 from sandbox.region.ec2.volumes import Volumes
 from sandbox.region.faults import ApiError
 
@@ -28,10 +34,13 @@ class Compute:
     def __init__(self, region: "Region") -> None:
         self._region = region
         self.pace, self.mirror, self.commands = region.pace, region.mirror, region.commands
+        self.changes = region.changes
         self.lock = threading.RLock()
         """Held while anything changes; moto itself knows no locks."""
         self.clockwork = Clockwork()
-        self.tokens = Tokens()
+        self.tokens, self.pages, self.visibility = Tokens(), Pages(), Visibility()
+        self.keys, self.locks = Keys(region), Locks(region)
+        self.initializations, self.volume_checks = Initializations(self), VolumeChecks(self)
         self.instances = Instances(self)
         self.volumes = Volumes(self)
         self.interfaces = Interfaces(self)
@@ -94,6 +103,14 @@ class Compute:
     def heal(self, instance_id: str) -> None:
         """Let status checks pass again."""
         self.instances.checks.heal(instance_id)
+
+    def use_volume(self, volume_id: str) -> None:
+        """Let the guest go on using a volume: who detaches it without force finds it ``busy``."""
+        self.volumes.used.add(volume_id)
+
+    def leave_volume(self, volume_id: str) -> None:
+        """Let the guest unmount it."""
+        self.volumes.used.discard(volume_id)
 
     def run_short(self, instance_type: str, zone: str) -> None:
         """Have no capacity for a type in a zone until `stock_up`."""

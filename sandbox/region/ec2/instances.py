@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moto.ec2.models.instances import InstanceState, StateReason
 
 from sandbox.dataplane.plane import DataPlaneError
+from sandbox.region.changes import Change
 from sandbox.region.ec2.checks import Checks
 from sandbox.region.faults import ApiError
 
@@ -43,7 +44,7 @@ class Instances:
     def launching(self, instance: Moto) -> None:
         """Before an instance gets its volumes: it is pending, and nothing can be asked of it."""
         self._launching.add(instance.id)
-        _enter(instance, "pending")
+        self._enter(instance, "pending")
 
     def launched(self, instance: Moto) -> None:
         """All that belongs to it has been made: let it boot."""
@@ -63,6 +64,9 @@ class Instances:
         with compute.lock:
             if instance.state != "pending":
                 return
+            if self._compute.keys.doom(*(volume.kms_key_id for volume in compute.volumes_of(instance))):
+                self._without_key(instance)
+                return
             try:
                 compute.mirror.power_on(instance)
             except DataPlaneError as error:
@@ -74,8 +78,16 @@ class Instances:
                 compute.volumes.attached(volume.attachment)
             for eni in instance.nics.values():
                 compute.interfaces.attached(eni)
-            _enter(instance, "running")
+            self._enter(instance, "running")
         self._booted(instance)
+
+    def _without_key(self, instance: Moto) -> None:
+        """A key of its volumes cannot be used: a launch is over, a start leads back to where it was."""
+        reason = StateReason("Client.InternalError: Client error on launch", "Client.InternalError")
+        if self.is_launching(instance):
+            self._end(instance, reason)
+        else:
+            self._enter(instance, "stopped", reason)
 
     def _booted(self, instance: Moto) -> None:
         self.checks.booted(instance.id)
@@ -131,7 +143,7 @@ class Instances:
 
     def _leave(self, instance: Moto, state: str, delay_s: float, end: Callable[[Moto], None], *, hard: bool) -> None:
         """Go down. One that is stuck may well go on working: its power goes off when it is let go."""
-        _enter(instance, state, _by_user())
+        self._enter(instance, state, _by_user())
         if not self._compute.clockwork.is_stuck(instance.id, state):
             self._power_off(instance, hard=hard)
         self._compute.clockwork.after(delay_s, lambda: end(instance), resource=instance.id, state=state)
@@ -142,7 +154,7 @@ class Instances:
                 self._power_off(instance, hard=True)
                 self._lost.discard(instance.id)
                 self.checks.heal(instance.id)
-                _enter(instance, "stopped", _by_user())
+                self._enter(instance, "stopped", _by_user())
 
     def start(self, instance: Moto) -> Moto:
         """StartInstances; → the previous state.
@@ -159,7 +171,7 @@ class Instances:
                 message = f"The instance '{instance.id}' is not in a state from which it can be started."
                 raise ApiError("IncorrectInstanceState", message)
             self._compute.check_capacity(instance.instance_type, instance.availability_zone)
-            _enter(instance, "pending")
+            self._enter(instance, "pending")
             self._boot_later(instance)
             return previous
 
@@ -207,7 +219,7 @@ class Instances:
                 compute.volumes.deleted(volume.id)
         nics, instance.nics = list(instance.nics.values()), {}
         instance._subnet_id = None  # noqa: SLF001  # moto's only place for it
-        _enter(instance, "terminated", reason)
+        self._enter(instance, "terminated", reason)
         for eni in nics:
             compute.interfaces.release(eni, delete=bool(eni.delete_on_termination))
         compute.backend.iam_instance_profile_associations.pop(instance.id, None)
@@ -218,8 +230,12 @@ class Instances:
         for reservation in list(self._compute.backend.reservations.values()):
             reservation.instances = [other for other in reservation.instances if other is not instance]
 
+    def _enter(self, instance: Moto, state: str, reason: Moto = None) -> None:
+        _show(instance, state, reason)
+        self._compute.changes.tell(Change("instance", instance.id, state))
 
-def _enter(instance: Moto, state: str, reason: Moto = None) -> None:
+
+def _show(instance: Moto, state: str, reason: Moto) -> None:
     instance._state = InstanceState(state, CODES[state])  # noqa: SLF001  # moto's only place for it
     instance.state_reason = reason or StateReason()
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S GMT")

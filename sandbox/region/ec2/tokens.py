@@ -21,7 +21,7 @@ class Tokens:
 
         """
         token = request.get("ClientToken")
-        if not token or (action, token) not in self._made:
+        if not token or (action, token) not in self._made or request.get("DryRun"):
             return None
         before, result = self._made[action, token]
         if before != _print(request):
@@ -33,7 +33,7 @@ class Tokens:
 
     def keep(self, action: str, request: Mapping[str, Any], result: Any) -> None:  # noqa: ANN401  # any result
         """Remember what was made."""
-        if token := request.get("ClientToken"):
+        if (token := request.get("ClientToken")) and not request.get("DryRun"):
             self._made[action, token] = (_print(request), result)
 
 

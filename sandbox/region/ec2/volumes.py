@@ -19,6 +19,8 @@ class Volumes:
     def __init__(self, compute: "Compute") -> None:
         self._compute = compute
         self._own: dict[str, str] = {}
+        self.used: set[str] = set()
+        """Volumes that their guest does not let go."""
 
     def status(self, volume: Moto) -> str:
         """``creating``, ``available``, ``in-use``, ``deleting`` or ``error``."""
@@ -28,15 +30,33 @@ class Volumes:
         """Begin a new volume's life."""
         self._own[volume.id] = "creating"
         delay_s = self._compute.pace.volume_creating_s
-        self._compute.clockwork.after(delay_s, lambda: self._ready(volume.id), resource=volume.id, state="creating")
+        self._compute.visibility.hide(volume.id, self._compute.pace.volume_invisible_s)
+        self._compute.clockwork.after(delay_s, lambda: self._ready(volume), resource=volume.id, state="creating")
 
-    def _ready(self, volume_id: str) -> None:
-        if self._own.get(volume_id) == "creating":
-            del self._own[volume_id]
+    def _ready(self, volume: Moto) -> None:
+        """The end of ``creating``: only now does anybody ask for the key."""
+        if self._own.get(volume.id) != "creating":
+            return
+        if doom := self._compute.keys.doom(volume.kms_key_id):
+            self.fail(volume.id, doom)
+            return
+        del self._own[volume.id]
+        self._compute.changes.ended("createVolume", "available", volume.id)
+        if self._compute.initializations.told(volume.id):
+            left_s = self._compute.initializations.left_s(volume.id)
+            self._compute.clockwork.after(
+                left_s, lambda: self._initialized(volume.id), resource=volume.id, state="initializing"
+            )
 
-    def fail(self, volume_id: str) -> None:
+    def _initialized(self, volume_id: str) -> None:
+        if volume_id in self._compute.backend.volumes:
+            self._compute.changes.ended("initializeVolume", "succeeded", volume_id)
+
+    def fail(self, volume_id: str, message: str = "") -> None:
         """Put a volume into ``error``, as AWS does when, say, its key cannot be used."""
         self._own[volume_id] = "error"
+        self._compute.initializations.forget(volume_id)
+        self._compute.changes.ended("createVolume", "failed", volume_id, cause=message)
 
     def check_attach(self, volume: Moto, instance: Moto, device: str) -> None:
         """Refuse what AWS refuses.
@@ -71,10 +91,17 @@ class Volumes:
         delay_s = self._compute.pace.attach_s
         self._compute.clockwork.after(delay_s, lambda: self.attached(attachment), resource=volume.id, state="attaching")
 
-    @staticmethod
-    def attached(attachment: Moto) -> None:
-        """The attachment is complete."""
-        if attachment.volume.attachment is attachment and attachment.status == "attaching":
+    def attached(self, attachment: Moto) -> None:
+        """The attachment is complete, or given up: without its key a volume is of no use to an instance."""
+        volume = attachment.volume
+        if volume.attachment is not attachment or attachment.status != "attaching":
+            return
+        if doom := self._compute.keys.doom(volume.kms_key_id):
+            with self._compute.lock:
+                self._compute.mirror.detach(volume.id, force=True)
+                self.loose(volume)
+            self._compute.changes.ended("attachVolume", "failed", volume.id, cause=doom)
+        else:
             _show(attachment, "attached")
 
     def check_detach(self, volume: Moto, instance_id: str | None) -> None:
@@ -122,6 +149,9 @@ class Volumes:
     def _unplug(self, attachment: Moto, *, force: bool) -> bool:
         mirror, instance = self._compute.mirror, attachment.instance
         if instance.state == "running" and not mirror.is_on(instance.id) and not force:
+            return False
+        if attachment.volume.id in self.used and instance.state == "running" and not force:
+            _show(attachment, "busy")
             return False
         try:
             mirror.detach(attachment.volume.id, force=force)
@@ -174,7 +204,9 @@ class Volumes:
     def deleted(self, volume_id: str) -> None:
         """Forget it, here and in the plane."""
         self._own.pop(volume_id, None)
+        self._compute.initializations.forget(volume_id)
         self._compute.mirror.delete_volume(volume_id)
+        self._compute.changes.ended("deleteVolume", "deleted", volume_id)
 
 
 def _show(attachment: Moto, status: str) -> None:

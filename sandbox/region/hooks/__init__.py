@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 from sandbox.region.hooks import (
     awslambda,
     cloudformation,
+    cloudformation_changes,
+    cloudformation_stacks,
     cloudwatch,
     dynamodb,
+    ebs,
+    ec2_describing,
     ec2_descriptions,
     ec2_images,
     ec2_interfaces,
     ec2_launch,
     ec2_power,
+    ec2_snapshot_care,
     ec2_snapshots,
     ec2_volumes,
     events,
@@ -23,7 +28,9 @@ from sandbox.region.hooks import (
     s3,
     ssm,
     stepfunctions,
+    stepfunctions_limits,
     stepfunctions_templates,
+    sts,
 )
 from sandbox.region.hooks.hook import ABSENT, Hook
 
@@ -33,13 +40,18 @@ if TYPE_CHECKING:
 HOOKS: tuple[Hook, ...] = (
     *awslambda.HOOKS,
     *cloudformation.HOOKS,
+    *cloudformation_changes.HOOKS,
+    *cloudformation_stacks.HOOKS,
     *cloudwatch.HOOKS,
     *dynamodb.HOOKS,
+    *ebs.HOOKS,
+    *ec2_describing.HOOKS,
     *ec2_descriptions.HOOKS,
     *ec2_images.HOOKS,
     *ec2_interfaces.HOOKS,
     *ec2_launch.HOOKS,
     *ec2_power.HOOKS,
+    *ec2_snapshot_care.HOOKS,
     *ec2_snapshots.HOOKS,
     *ec2_volumes.HOOKS,
     *events.HOOKS,
@@ -49,7 +61,9 @@ HOOKS: tuple[Hook, ...] = (
     *s3.HOOKS,
     *ssm.HOOKS,
     *stepfunctions.HOOKS,
+    *stepfunctions_limits.HOOKS,
     *stepfunctions_templates.HOOKS,
+    *sts.HOOKS,
 )
 _replaced: list[tuple[Hook, Any]] = []
 

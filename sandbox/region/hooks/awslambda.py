@@ -1,5 +1,6 @@
 """Lambda: functions run in processes of their own instead of containers."""
 
+import base64
 import json
 import threading
 from typing import TYPE_CHECKING, Any
@@ -90,16 +91,41 @@ def _create(_region: "Region", old: Moto) -> Moto:
     ) -> Moto:
         wanted = cloudformation_json["Properties"]
         function = old.__func__(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs)
-        function.architectures = wanted.get("Architectures", ["x86_64"])
-        function.tracing_config = wanted.get("TracingConfig", {"Mode": "PassThrough"})
-        function.logging_config = wanted.get("LoggingConfig", {})
-        function.ephemeral_storage = wanted.get("EphemeralStorage", {}).get("Size", 512)
-        function.kms_key_arn = wanted.get("KmsKeyArn")
-        function.layers = function._get_layers_data(wanted.get("Layers", []))
-        function.tags = {tag["Key"]: tag["Value"] for tag in wanted.get("Tags", [])}
-        return function
+        return _as_told(function, wanted)
 
     return classmethod(create_from_cloudformation_json)
+
+
+def _as_told(function: Moto, wanted: dict[str, Any]) -> Moto:
+    function.architectures = wanted.get("Architectures", ["x86_64"])
+    function.tracing_config = wanted.get("TracingConfig", {"Mode": "PassThrough"})
+    function.logging_config = wanted.get("LoggingConfig", {})
+    function.ephemeral_storage = wanted.get("EphemeralStorage", {}).get("Size", 512)
+    function.kms_key_arn = wanted.get("KmsKeyArn")
+    function.layers = function._get_layers_data(wanted.get("Layers", []))
+    function.tags = {tag["Key"]: tag["Value"] for tag in wanted.get("Tags", [])}
+    return function
+
+
+def _update(_region: "Region", _old: Moto) -> Moto:
+    def update_from_cloudformation_json(
+        cls: Moto,
+        original_resource: Moto,
+        new_resource_name: str,  # noqa: ARG001  # moto's own signature
+        cloudformation_json: Moto,
+        account_id: str,  # noqa: ARG001  # the same
+        region_name: str,  # noqa: ARG001  # the same
+    ) -> Moto:
+        wanted = cloudformation_json["Properties"]
+        original_resource.environment_vars = {}
+        original_resource.update_configuration(wanted)
+        code = dict(wanted["Code"])
+        if "ZipFile" in code:  # of templates it is the text of one file
+            code["ZipFile"] = base64.b64encode(cls._create_zipfile_from_plaintext_code(code["ZipFile"]))
+        original_resource.update_function_code(code)
+        return _as_told(original_resource, wanted)
+
+    return classmethod(update_from_cloudformation_json)
 
 
 def _create_layer(_region: "Region", old: Moto) -> Moto:
@@ -147,6 +173,12 @@ HOOKS = (
         "moto drops layers, architectures, tracing, logging, storage, key and tags of functions in templates.",
         _create,
         ("cls", "resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
+    ),
+    Hook(
+        "moto.awslambda.models:LambdaFunction.update_from_cloudformation_json",
+        "moto drops the same when it updates a function, and keeps an environment that is no longer in the template.",
+        _update,
+        ("cls", "original_resource", "new_resource_name", "cloudformation_json", "account_id", "region_name"),
     ),
     Hook(
         "moto.awslambda.models:LayerVersion.create_from_cloudformation_json",

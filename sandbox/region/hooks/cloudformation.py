@@ -1,6 +1,7 @@
 """CloudFormation: resources of unknown types are kept, and templates' expressions can be resolved."""
 
 import copy
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,13 @@ class Resource:
 
 
 def resolve(region: "Region", stack_name: str, template: Mapping[str, Any]) -> list[Resource]:
-    """Every resource of `template` as the stack of that name made it, in the template's order."""
+    """Every resource of `template` as the stack of that name or id made it, in the template's order."""
     stack = cloudformation_backends[region.account][region.region].get_stack(stack_name)
-    known = stack.resource_map
+    return resolved(stack.resource_map, template)
+
+
+def resolved(known: Moto, template: Mapping[str, Any]) -> list[Resource]:
+    """The same, for whoever has moto's map of a stack's resources."""
     found = []
     for logical_id, resource in template["Resources"].items():
         if (condition := resource.get("Condition")) and not known.lazy_condition_map[condition]:
@@ -51,11 +56,39 @@ def _class_of(_region: "Region", old: Moto) -> Moto:
     return resource_class_from_type
 
 
+def _parse(_region: "Region", old: Moto) -> Moto:
+    def parse_template(template: str) -> Moto:
+        if template.lstrip().startswith("{"):
+            return json.loads(template)
+        return old.__func__(template)
+
+    return staticmethod(parse_template)
+
+
+def _parse_changes(_region: "Region", _old: Moto) -> Moto:
+    def _parse_template(self: Moto) -> None:
+        self.template_dict = self.stack.parse_template(self.template)
+
+    return _parse_template
+
+
 HOOKS = (
     Hook(
         "moto.cloudformation.parsing:resource_class_from_type",
         "moto skips resources of types that it does not know, and a Ref to one is then nothing.",
         _class_of,
         ("resource_type",),
+    ),
+    Hook(
+        "moto.cloudformation.models:Stack.parse_template",
+        "moto reads JSON as YAML, a second per template of ours, and several times for each change set.",
+        _parse,
+        ("template",),
+    ),
+    Hook(
+        "moto.cloudformation.models:ChangeSet._parse_template",
+        "moto reads the templates of change sets in the same way, once more.",
+        _parse_changes,
+        ("self",),
     ),
 )

@@ -3,6 +3,8 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+from moto.cloudwatch.exceptions import ValidationError
+
 from sandbox.region.hooks.hook import Hook
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ Moto = Any
 
 def _put(_region: "Region", old: Moto) -> Moto:
     def put_metric_alarm(self: Moto, *args: Any, **kwargs: Any) -> Moto:  # noqa: ANN401  # moto's own signature
+        if kwargs.get("metric_data_queries"):
+            raise ValidationError("the sandbox evaluates alarms of one metric, and no metric math")
         before = dict(self.alarms)
         alarm = old(self, *args, **kwargs)
         former = before.get(alarm.name)

@@ -22,6 +22,7 @@ Moto = Any
 def _launch_template_data(_region: "Region", _old: Moto) -> Moto:
     def get_launch_template_data(self: Moto) -> Moto:
         instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        self.error_on_dryrun()
         data = {
             "ImageId": instance.image_id,
             "InstanceType": instance.instance_type,
@@ -102,6 +103,7 @@ def _interface(index: int, eni: Moto) -> dict[str, Any]:
 def _attribute(_region: "Region", old: Moto) -> Moto:
     def describe_instance_attribute(self: Moto) -> Moto:
         instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        self.error_on_dryrun()
         match self._get_param("Attribute"):
             case "blockDeviceMapping":
                 told = {"BlockDeviceMappings": instance.block_device_mappings}
@@ -129,11 +131,10 @@ def _modify(region: "Region", old: Moto) -> Moto:
             if changed and instance.state != "stopped":
                 message = f"The instance '{instance.id}' is not in the 'stopped' state."
                 raise ApiError("IncorrectInstanceState", message)
+            self.error_on_dryrun()
             if groups := self._get_param("Groups", []):
-                self.error_on_dryrun()
                 region.ec2.interfaces.set_groups(instance.nics[0], groups)
             if isinstance(text := self._get_param("UserData.Value"), bytes):
-                self.error_on_dryrun()
                 instance.user_data = Base64EncodedString(base64.b64encode(text).decode())
                 return EmptyResult()
             return old(self)

@@ -64,6 +64,7 @@ def _make(region: "Region", response: Moto, instance: Moto, left_out: set[str]) 
         instance.id,
         {blocks[device].volume_id: snapshot.id for device, snapshot in made.items()},
         powered=region.mirror.is_on(instance.id),
+        one_fate=False,
     )
     for snapshot in made.values():
         snapshot.add_tags(tags.get("snapshot", {}))

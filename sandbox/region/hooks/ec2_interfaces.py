@@ -77,6 +77,8 @@ def _create_response(region: "Region", old: Moto) -> Moto:
             if (made := region.ec2.tokens.made("CreateNetworkInterface", request)) is not None:
                 return made
             answer = old(self)
+            made_id = answer.result["NetworkInterface"].id
+            region.ec2.visibility.hide(made_id, region.pace.interface_invisible_s)
             region.ec2.tokens.keep("CreateNetworkInterface", request, answer)
         return answer
 

@@ -59,8 +59,10 @@ def _check(region: "Region", request: Request) -> None:
     if asked and zone and asked != zone:
         message = f"The availability zone '{asked}' does not match that of the subnet, '{zone}'."
         raise ApiError("InvalidParameterValue", message)
-    for mapping in request.get("BlockDeviceMappings") or []:
-        ebs = mapping.get("Ebs") or {}
+    _check_key_pair(region, request.get("KeyName"))
+    blocks = [mapping.get("Ebs") or {} for mapping in request.get("BlockDeviceMappings") or []]
+    region.ec2.initializations.check((ebs.get("VolumeInitializationRate"), ebs.get("SnapshotId")) for ebs in blocks)
+    for ebs in blocks:
         check_snapshot(region, ebs.get("SnapshotId"), ebs.get("VolumeSize"))
     if request.get("DryRun"):
         raise DryRunClientError
@@ -78,6 +80,11 @@ def _check_image(region: "Region", request: Request) -> None:
         raise ApiError("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
     if image.state != "available":
         raise ApiError("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available")
+
+
+def _check_key_pair(region: "Region", name: str | None) -> None:
+    if name and name not in region.ec2.backend.key_pairs:
+        raise ApiError("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
 
 
 def _check_interfaces(region: "Region", request: Request) -> str | None:
@@ -142,7 +149,10 @@ def _run(region: "Region", old: Moto) -> Moto:
         reservation = old(self, image_id, count, user_data, security_group_names, **kwargs)
         for instance in reservation.instances:
             for device, ebs in _wanted(self, instance.image_id, mappings or []).items():
-                _add_volume(self, instance, device, ebs).add_tags(tags)
+                volume = _add_volume(self, instance, device, ebs)
+                volume.add_tags(tags)
+                if rate := ebs.get("VolumeInitializationRate"):
+                    region.ec2.initializations.begin(volume, int(rate))
             region.ec2.instances.launched(instance)
         return reservation
 

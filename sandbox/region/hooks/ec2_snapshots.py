@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
 
-from sandbox.region.faults import ApiError
-from sandbox.region.hooks.ec2_refusals import refusal, refusing
+from sandbox.region.hooks.ec2_describing import page
+from sandbox.region.hooks.ec2_refusals import refusing
+from sandbox.region.hooks.ec2_snapshot_care import known
 from sandbox.region.hooks.hook import Hook
-from sandbox.region.snapshots import Exclusions, members
+from sandbox.region.snapshot_sets import Exclusions, members
 
 if TYPE_CHECKING:
     from sandbox.region.region import Region
@@ -24,35 +25,38 @@ def _create_snapshots(region: "Region", _old: Moto) -> Moto:
         spec = self._get_param("InstanceSpecification", {})
         description = self._get_param("Description", "")
         tags = self._parse_tag_specification().get("snapshot", {})
-        self.error_on_dryrun()
         instance = self.ec2_backend.get_instance(spec["InstanceId"])
         attached = {device: block.volume_id for device, block in instance.get_block_device_mapping}
         boot = str(spec.get("ExcludeBootVolume", False)).lower() == "true"
         without = Exclusions(boot=boot, data=list(spec.get("ExcludeDataVolumeIds", None) or []))
         with refusing():
-            chosen = members(attached, root_device=instance.root_device_name, without=without)
-            region.snapshots.reserve(chosen)
-        half_s = region.pace.create_snapshots_s / 2
-        time.sleep(half_s)
-        made = {volume_id: self.ec2_backend.create_snapshot(volume_id, description) for volume_id in chosen}
-        if self._get_param("CopyTagsFromSource") == "volume":
-            for volume_id, snapshot in made.items():
-                snapshot.add_tags({t["key"]: t["value"] for t in self.ec2_backend.get_volume(volume_id).get_tags()})
-        started = _cut(region, spec["InstanceId"], made)
+            most = region.pace.quotas.volumes_per_set
+            chosen = members(attached, root_device=instance.root_device_name, without=without, most=most)
+            self.error_on_dryrun()
+            volumes = [self.ec2_backend.get_volume(volume_id) for volume_id in chosen]
+            half_s = region.pace.create_snapshots_s / 2
+            with region.snapshots.reserved({volume.id: volume.volume_type for volume in volumes}):
+                time.sleep(half_s)
+                made = {volume.id: self.ec2_backend.create_snapshot(volume.id, description) for volume in volumes}
+                if self._get_param("CopyTagsFromSource") == "volume":
+                    for volume in volumes:
+                        made[volume.id].add_tags({t["key"]: t["value"] for t in volume.get_tags()})
+                started = _cut(region, spec["InstanceId"], made, region.ec2.keys.doom(*(v.kms_key_id for v in volumes)))
         for snapshot in made.values():
             snapshot.start_time = started
             snapshot.add_tags(tags)
+            region.ec2.visibility.hide(snapshot.id, region.pace.snapshot_invisible_s)
         time.sleep(half_s)
         return ActionResult({"Snapshots": [_wire(region, snapshot) for snapshot in made.values()]})
 
     return create_snapshots
 
 
-def _cut(region: "Region", instance_id: str, made: dict[str, Moto]) -> datetime:
+def _cut(region: "Region", instance_id: str, made: dict[str, Moto], doom: str) -> datetime:
     """The instant itself; AWS shares one StartTime among a set."""
     started = datetime.now(UTC).replace(tzinfo=None)
     taken = {volume_id: snapshot.id for volume_id, snapshot in made.items()}
-    region.snapshots.cut_set(instance_id, taken, powered=region.mirror.is_on(instance_id))
+    region.snapshots.cut_set(instance_id, taken, powered=region.mirror.is_on(instance_id), doom=doom)
     return started
 
 
@@ -72,11 +76,11 @@ def _create_one(region: "Region", _old: Moto) -> Moto:
         volume = self.ec2_backend.get_volume(self._get_param("VolumeId"))
         tags = self._parse_tag_specification().get("snapshot", {})
         self.error_on_dryrun()
-        with refusing():
-            region.snapshots.reserve([volume.id])
-        snapshot = self.ec2_backend.create_snapshot(volume.id, self._get_param("Description", ""))
-        region.snapshots.cut_one(volume.id, snapshot.id)
+        with refusing(), region.snapshots.reserved({volume.id: volume.volume_type}):
+            snapshot = self.ec2_backend.create_snapshot(volume.id, self._get_param("Description", ""))
+            region.snapshots.cut_one(volume.id, snapshot.id, doom=region.ec2.keys.doom(volume.kms_key_id))
         snapshot.add_tags(tags)
+        region.ec2.visibility.hide(snapshot.id, region.pace.snapshot_invisible_s)
         return ActionResult(_wire(region, snapshot))
 
     return create_snapshot
@@ -84,31 +88,30 @@ def _create_one(region: "Region", _old: Moto) -> Moto:
 
 def _describe_snapshots(region: "Region", _old: Moto) -> Moto:
     def describe_snapshots(self: Moto) -> Moto:
-        ids, size = self._get_param("SnapshotIds", []), self._get_param("MaxResults")
-        if ids and size:
-            message = "The parameter snapshotSet cannot be used with the parameter maxResults"
-            raise refusal(ApiError("InvalidParameterCombination", message))
+        ids = self._get_param("SnapshotIds", [])
+        with refusing():
+            region.ec2.pages.check(self._get_param("MaxResults"), ids=ids, words="snapshotSet")
         for snapshot_id in ids:
-            if snapshot_id not in self.ec2_backend.snapshots:
-                raise refusal(ApiError("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist."))
+            known(self.ec2_backend, snapshot_id)
+        self.error_on_dryrun()
         found = self.ec2_backend.describe_snapshots(snapshot_ids=ids, filters=self._filters_from_querystring())
         if owners := self._get_param("OwnerIds", []):
             mine = {region.account if owner == "self" else owner for owner in owners}
             found = [snapshot for snapshot in found if snapshot.owner_id in mine]
-        start = int(self._get_param("NextToken") or 0)
-        end = start + int(size or len(found))
-        page = {"Snapshots": [_wire(region, snapshot) for snapshot in found[start:end]]}
-        return ActionResult({**page, "NextToken": str(end)} if end < len(found) else page)
+        wired = [_wire(region, snapshot) for snapshot in found if region.ec2.visibility.is_visible(snapshot.id)]
+        return ActionResult(page(region, self, "Snapshots", wired))
 
     return describe_snapshots
 
 
 def _delete_snapshot(region: "Region", old: Moto) -> Moto:
     def delete_snapshot(self: Moto, snapshot_id: str) -> Moto:
-        if snapshot_id not in self.snapshots:
-            raise refusal(ApiError("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist."))
+        known(self, snapshot_id)
+        with refusing():
+            region.ec2.locks.check_delete(snapshot_id)
         snapshot = old(self, snapshot_id)
         region.snapshots.delete(snapshot_id)
+        region.ec2.locks.forget(snapshot_id)
         return snapshot
 
     return delete_snapshot
@@ -158,12 +161,15 @@ HOOKS = (
     ),
     Hook(
         f"{RESPONSES}describe_snapshots",
-        "moto ignores paging and owners, and ends an unknown id without a message.",
+        "moto ignores paging, owners and DryRun, and ends an unknown id without a message.",
         _describe_snapshots,
         ("self",),
     ),
     Hook(
-        f"{EBS}EBSBackend.delete_snapshot", "moto's snapshots hold no data.", _delete_snapshot, ("self", "snapshot_id")
+        f"{EBS}EBSBackend.delete_snapshot",
+        "moto's snapshots hold no data and have no locks.",
+        _delete_snapshot,
+        ("self", "snapshot_id"),
     ),
     Hook(f"{EBS}Snapshot.status", "moto's snapshots are completed at once.", _status, added=True),
     Hook(f"{EBS}Snapshot.progress", "moto's snapshots are at 100% at once.", _progress),

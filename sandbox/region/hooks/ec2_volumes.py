@@ -27,11 +27,15 @@ def _create(region: "Region", old: Moto) -> Moto:
         snapshot_id = kwargs.get("snapshot_id")
         with refusing():
             check_snapshot(region, snapshot_id, kwargs.get("size"))
+        if kwargs.get("kms_key_id"):
+            kwargs["kms_key_id"] = region.ec2.keys.arn(kwargs["kms_key_id"])
         volume = old(self, *args, **kwargs)
         if snapshot_id and volume.encrypted and not kwargs.get("kms_key_id"):
             volume.kms_key_id = self.get_snapshot(snapshot_id).kms_key_id
         if volume.volume_type == "gp3":
             volume.throughput = volume.throughput or GP3_THROUGHPUT
+        if snapshot_id:
+            region.ec2.initializations.begin(volume)
         blank = snapshot_id is None or not region.snapshots.holds(snapshot_id)
         region.mirror.create_volume(volume.id, size_gib=int(volume.size), snapshot_id=None if blank else snapshot_id)
         return volume
@@ -67,7 +71,11 @@ def _create_response(region: "Region", old: Moto) -> Moto:
             zone = request.get("AvailabilityZone")
             if region.ec2.backend.get_zone_by_name(zone) is None:
                 raise ApiError("InvalidZone.NotFound", f"The zone '{zone}' does not exist.")
+            rate = request.get("VolumeInitializationRate")
+            region.ec2.initializations.check([(rate, request.get("SnapshotId"))])
             answer = old(self)
+            if rate is not None:
+                region.ec2.initializations.begin(answer.result, int(rate))
             region.ec2.volumes.created(answer.result)
             region.ec2.tokens.keep("CreateVolume", request, answer.result)
         return answer
@@ -151,7 +159,7 @@ HOOKS = (
     ),
     Hook(
         f"{RESPONSES}create_volume",
-        "moto's volumes are available at once, twice for one ClientToken, and in zones that do not exist.",
+        "moto's volumes are available at once, twice for one ClientToken, in no zone, and never initialized.",
         _create_response,
         ("self",),
     ),

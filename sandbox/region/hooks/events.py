@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 
 from sandbox.region.hooks.hook import Hook
@@ -35,6 +36,21 @@ def _iso(at: Moto) -> str:
     if isinstance(at, str):
         return at
     return datetime.fromtimestamp(float(at), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def heard(region: "Region", source: str) -> bool:
+    """Some rule may want events of this source; the others need not be put at all."""
+    for bus in list(events_backends[region.account][region.region].event_buses.values()):
+        for rule in list(bus.rules.values()):
+            pattern = rule.event_pattern.get_pattern()
+            if pattern and rule.state == "ENABLED" and _may_want(pattern, source):
+                return True
+    return False
+
+
+def _may_want(pattern: Moto, source: str) -> bool:
+    wanted = pattern.get("source")
+    return wanted is None or any(not isinstance(one, str) or one == source for one in wanted)
 
 
 def topic_messages(region: "Region", topic_arn: str) -> list[str]:

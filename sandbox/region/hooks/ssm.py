@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from moto.core.responses import ActionResult
 from moto.ssm.exceptions import SSMException
 
-from sandbox.region.commands import DEFAULT_DELIVERY_S, Request
+from sandbox.region.command import DEFAULT_CONCURRENCY, DEFAULT_DELIVERY_S, DEFAULT_ERRORS, Request
 from sandbox.region.documents import content_of
 from sandbox.region.faults import ApiError
 from sandbox.region.hooks.hook import Hook
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 RESPONSES = "moto.ssm.responses:SimpleSystemManagerResponse."
 Moto = Any
-DEFAULT_PAGE = 50
+LONGEST_PAGE = 50
+INFORMATION_PAGE, INFORMATION_LEAST = 10, 5
+TAG = "tag:"
 
 
 def _answering(answer: Callable[["Region", Moto], dict[str, Any]]) -> Callable[["Region", Moto], Moto]:
@@ -41,17 +43,47 @@ def _send(region: "Region", response: Moto) -> dict[str, Any]:
     documents = response.ssm_backend._documents.get(name)
     if documents is None:
         raise ApiError("InvalidDocument", f"Document with name {name} does not exist.")
-    if response._get_param("Targets"):
-        raise ApiError("ValidationException", "the sandbox sends commands to instance ids only")
+    targets = response._get_param("Targets", []) or []
+    given = response._get_param("InstanceIds", []) or []
+    if targets and given:
+        raise ApiError("ValidationException", "InstanceIds and Targets exclude each other")
+    version = response._get_param("DocumentVersion")
+    document = documents.find(None if version == "$DEFAULT" else version, strict=False)
+    if document is None:
+        raise ApiError("InvalidDocumentVersion", f"{name} has no such version")
     request = Request(
         document=name,
-        content=content_of(documents.get_default_version().content_json),
-        instance_ids=response._get_param("InstanceIds", []),
+        content=content_of(document.content_json),
+        instance_ids=_aimed_at(region, targets) if targets else given,
         parameters=response._get_param("Parameters", {}) or {},
         comment=response._get_param("Comment", "") or "",
         timeout_s=float(response._get_param("TimeoutSeconds") or DEFAULT_DELIVERY_S),
+        targets=targets,
+        max_concurrency=str(response._get_param("MaxConcurrency") or DEFAULT_CONCURRENCY),
+        max_errors=str(response._get_param("MaxErrors") or DEFAULT_ERRORS),
     )
     return {"Command": region.commands.send(request, reachable=region.managed()).wire()}
+
+
+def _aimed_at(region: "Region", targets: Sequence[dict[str, Any]]) -> list[str]:
+    """The managed nodes that fit every target."""
+    found = list(region.managed())
+    for target in targets:
+        key, values = str(target["Key"]), target.get("Values", [])
+        if key == "InstanceIds":
+            found = [instance_id for instance_id in found if instance_id in values]
+        elif key.startswith(TAG):
+            found = [i for i in found if _tag(region, i, key.removeprefix(TAG)) in values]
+        elif key == "tag-key":
+            found = [i for i in found if any(_tag(region, i, value) is not None for value in values)]
+        else:
+            raise ApiError("InvalidTarget", f"{key} is no key of a target that the sandbox knows")
+    return found
+
+
+def _tag(region: "Region", instance_id: str, key: str) -> str | None:
+    tags = {tag["key"]: tag["value"] for tag in region.ec2.instance(instance_id).get_tags()}
+    return tags.get(key)
 
 
 def _get_invocation(region: "Region", response: Moto) -> dict[str, Any]:
@@ -64,16 +96,25 @@ def _list_invocations(region: "Region", response: Moto) -> dict[str, Any]:
     listed = [
         invocation.listed(details=bool(response._get_param("Details")))
         for command in commands
-        if region.commands.visible(command)
+        if command.visible
         for invocation in command.invocations.values()
         if instance_id in (None, invocation.instance_id)
     ]
-    return _page(response, "CommandInvocations", listed)
+    return _page(response, "CommandInvocations", _matching(response, listed))
 
 
 def _list_commands(region: "Region", response: Moto) -> dict[str, Any]:
     commands = region.commands.find(response._get_param("CommandId"), response._get_param("InstanceId"))
-    return _page(response, "Commands", [command.wire() for command in commands])
+    return _page(response, "Commands", _matching(response, [command.wire() for command in commands]))
+
+
+def _matching(response: Moto, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for wanted in response._get_param("Filters", []) or []:
+        key, value = wanted["key"], wanted["value"]
+        if key not in ("Status", "DocumentName"):
+            raise ApiError("InvalidFilterKey", f"the sandbox filters by Status and DocumentName, not by {key}")
+        entries = [entry for entry in entries if entry[key] == value]
+    return entries
 
 
 def _cancel(region: "Region", response: Moto) -> dict[str, Any]:
@@ -84,12 +125,15 @@ def _cancel(region: "Region", response: Moto) -> dict[str, Any]:
 def _instances(region: "Region", response: Moto) -> dict[str, Any]:
     entries = [region.instance_information(instance_id) for instance_id in region.managed()]
     keys = {"InstanceIds": "InstanceId", "PingStatus": "PingStatus", "AgentVersion": "AgentVersion"}
-    for wanted in _filters(response):
-        name, values = wanted
-        if name not in keys:
-            raise ApiError("InvalidFilterKey", f"the sandbox filters by {', '.join(keys)}, not by {name}")
-        entries = [entry for entry in entries if entry[keys[name]] in values]
-    return _page(response, "InstanceInformationList", entries)
+    for name, values in _filters(response):
+        if name.startswith(TAG):
+            tag = name.removeprefix(TAG)
+            entries = [entry for entry in entries if _tag(region, entry["InstanceId"], tag) in values]
+        elif name in keys:
+            entries = [entry for entry in entries if entry[keys[name]] in values]
+        else:
+            raise ApiError("InvalidFilterKey", f"the sandbox filters by {', '.join(keys)} and tags, not by {name}")
+    return _page(response, "InstanceInformationList", entries, least=INFORMATION_LEAST, usual=INFORMATION_PAGE)
 
 
 def _filters(response: Moto) -> list[tuple[str, Sequence[str]]]:
@@ -98,9 +142,16 @@ def _filters(response: Moto) -> list[tuple[str, Sequence[str]]]:
     return newer + [(f["key"], f["valueSet"]) for f in older]
 
 
-def _page(response: Moto, name: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    start = int(response._get_param("NextToken") or 0)
-    end = start + int(response._get_param("MaxResults") or DEFAULT_PAGE)
+def _page(
+    response: Moto, name: str, entries: list[dict[str, Any]], *, least: int = 1, usual: int = LONGEST_PAGE
+) -> dict[str, Any]:
+    token, asked = str(response._get_param("NextToken") or "0"), response._get_param("MaxResults")
+    if not token.isdigit() or int(token) > len(entries):
+        raise ApiError("InvalidNextToken", "The specified token isn't valid.")
+    if asked is not None and not least <= int(asked) <= LONGEST_PAGE:
+        raise ApiError("ValidationException", f"Value '{asked}' at 'maxResults' must be {least} to {LONGEST_PAGE}")
+    start = int(token)
+    end = start + int(asked or usual)
     page: dict[str, Any] = {name: entries[start:end]}
     return {**page, "NextToken": str(end)} if end < len(entries) else page
 

@@ -15,6 +15,7 @@ from moto.stepfunctions.responses import get_backend
 
 from sandbox.region import expressions
 from sandbox.region.hooks.hook import Hook
+from sandbox.region.hooks.stepfunctions_limits import check_input
 
 if TYPE_CHECKING:
     from sandbox.region.region import Region
@@ -91,6 +92,9 @@ def _transition(region: "Region", old: Moto) -> Moto:
 
 
 def _start(region: "Region", old: Moto) -> Moto:
+    one_at_a_time = threading.Lock()
+    begun = ("executionArn", "stateMachineArn", "name", "startDate", "input", "inputDetails")
+
     def start_execution(
         self: Moto,
         state_machine_arn: str,
@@ -98,10 +102,15 @@ def _start(region: "Region", old: Moto) -> Moto:
         execution_input: str | None = None,
         trace_header: Moto = None,
     ) -> Moto:
-        execution = old(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
-        begun = ("executionArn", "stateMachineArn", "name", "startDate", "input", "inputDetails")
-        told = {key: value for key, value in _description(execution).items() if key in begun}
-        region.bus.execution_changed({**told, "status": "RUNNING"})  # it may have ended meanwhile
+        if name:
+            self._validate_name(name)
+        check_input(execution_input)
+        with one_at_a_time:
+            former = {id(execution) for execution in self.describe_state_machine(state_machine_arn).executions}
+            execution = old(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+        if id(execution) not in former:
+            told = {key: value for key, value in _description(execution).items() if key in begun}
+            region.bus.execution_changed({**told, "status": "RUNNING"})  # it may have ended meanwhile
         return execution
 
     return start_execution
@@ -206,9 +215,8 @@ HOOKS = (
         "moto has JSONata only where LocalStack's Java bridge is, so every expression is a TypeError.",
         _evaluator,
     ),
-    *_everywhere(
-        (f"{ASL}jsonata.jsonata", f"{ASL}eval.states", f"{ASL}eval.variable_store"),
-        "encode_jsonata_variable_declarations",
+    Hook(
+        f"{ASL}eval.variable_store:encode_jsonata_variable_declarations",
         "moto puts strings into expressions without escaping quotes, backslashes and line ends.",
         _declarations,
         ("bindings",),
@@ -222,7 +230,6 @@ HOOKS = (
     *_everywhere(
         (
             f"{TASKS}lambda_eval_utils",
-            f"{TASKS}service.state_task_service_sfn",
             f"{TASKS}service.state_task_service_aws_sdk",
             f"{TASKS}service.state_task_service_sns",
             f"{TASKS}service.state_task_service_events",
@@ -252,7 +259,7 @@ HOOKS = (
     ),
     Hook(
         f"{PARSER}models:StepFunctionsParserBackend.start_execution",
-        "moto names every nameless execution None, so the second one collides; and no status event follows.",
+        "moto names every nameless execution None, takes any name and any amount of input, and tells nobody.",
         _start,
         ("self", "state_machine_arn", "name", "execution_input", "trace_header"),
     ),

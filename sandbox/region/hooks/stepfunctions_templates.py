@@ -40,6 +40,28 @@ def _machine(region: "Region", _old: Moto) -> Moto:
     return classmethod(create_from_cloudformation_json)
 
 
+def _update(region: "Region", _old: Moto) -> Moto:
+    def update_from_cloudformation_json(
+        cls: Moto,  # noqa: ARG001  # moto's own signature
+        original_resource: Moto,
+        new_resource_name: str,  # noqa: ARG001  # the same
+        cloudformation_json: Moto,
+        account_id: str,
+        region_name: str,
+    ) -> Moto:
+        wanted = cloudformation_json["Properties"]
+        return get_backend(account_id, region_name).update_state_machine(
+            original_resource.arn,
+            _definition(region, wanted),
+            wanted.get("RoleArn", ""),
+            logging_configuration=_api_spelling(wanted.get("LoggingConfiguration")),
+            tracing_configuration=_api_spelling(wanted.get("TracingConfiguration")),
+            encryption_configuration=_api_spelling(wanted.get("EncryptionConfiguration")),
+        )
+
+    return classmethod(update_from_cloudformation_json)
+
+
 def _definition(region: "Region", wanted: dict[str, Any]) -> str:
     if location := wanted.get("DefinitionS3Location"):
         s3 = region.client("s3")
@@ -65,5 +87,11 @@ HOOKS = (
         "moto puts machines of templates where nothing executes, and drops substitutions, logging and tracing.",
         _machine,
         ("cls", "resource_name", "cloudformation_json", "account_id", "region_name", "kwargs"),
+    ),
+    Hook(
+        "moto.stepfunctions.models:StateMachine.update_from_cloudformation_json",
+        "moto looks for the machine where it did not put it, and drops the same.",
+        _update,
+        ("cls", "original_resource", "new_resource_name", "cloudformation_json", "account_id", "region_name"),
     ),
 )

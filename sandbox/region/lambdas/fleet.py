@@ -90,12 +90,15 @@ class Fleet:
         self._idle: dict[Deployed, list[Instance]] = {}
         self._all: set[int] = set()
         self._at_work: dict[int, Work] = {}
+        self._late: set[int] = set()
         self._code_dirs: dict[str, Path] = {}
         self._folder = folder
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self.lose_answer: Callable[[Work], bool] = lambda _work: False
         """Asked when an instance has answered: true, and it has died before anybody could hear it."""
+        self.at_start: list[Callable[[Work], None]] = []
+        """Told when an instance is about to get its event."""
 
     def start(self) -> None:
         """Start the process that instances are forked from, once; it warms up while others go on."""
@@ -152,6 +155,13 @@ class Fleet:
             if self._at_work.get(work.pid) is work:
                 _kill(work.pid)
 
+    def time_out(self, work: Work) -> None:
+        """End this work as its function's timeout would (``Sandbox.Timedout``), as if it had hung until then."""
+        with self._lock:
+            if self._at_work.get(work.pid) is work:
+                self._late.add(work.pid)
+                _kill(work.pid)
+
     def at_work(self) -> list[Work]:
         """Everything that is being worked at right now."""
         with self._lock:
@@ -160,24 +170,26 @@ class Fleet:
     def invoke(self, function: Deployed, event: object) -> Outcome:
         """Run one event to its end, its timeout, or the death of its process."""
         instance, work = self._take(function, event)
+        for told in tuple(self.at_start):
+            told(work)
         written = instance.log_path.stat().st_size
         request_id = str(uuid.uuid4())
         request = {"event": event, "request_id": request_id, "deadline": time.time() + function.timeout_s}
         reply: dict[str, Any] | None = None
-        error = ("", "")
+        error = ("Runtime.ExitError", "Runtime exited without providing a reason")
+        late = ("Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds")
         try:
             send(instance.link, request)
             instance.link.settimeout(function.timeout_s)
             reply = receive(instance.link)
         except TimeoutError:
-            error = ("Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds")
+            error = late
         except OSError as broken:
             error = ("Runtime.ExitError", f"Runtime exited: {broken}")
         if reply is not None and not self.lose_answer(work):
             self._put_back(function, instance)
             return Outcome(reply["payload"], failed=not reply["ok"], log=_tail(instance, written))
-        self._discard(instance)
-        kind, text = error if error[0] else ("Runtime.ExitError", "Runtime exited without providing a reason")
+        kind, text = late if self._discard(instance) else error
         payload = json.dumps({"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"})
         return Outcome(payload, failed=True, log=_tail(instance, written))
 
@@ -201,12 +213,16 @@ class Fleet:
                 return
         self._discard(instance)
 
-    def _discard(self, instance: Instance) -> None:
+    def _discard(self, instance: Instance) -> bool:
+        """End an instance for good; → whether its work was ended by `time_out`."""
         _kill(instance.pid)
         instance.link.close()
         with self._lock:
+            late = instance.pid in self._late
+            self._late.discard(instance.pid)
             self._at_work.pop(instance.pid, None)
             self._all.discard(instance.pid)
+        return late
 
     def _fork(self, function: Deployed) -> Instance:
         self.start()

@@ -8,7 +8,7 @@ from tests.contract.behaviour import behaviour
 
 EC2_GUIDE = "EC2 developer guide, request throttling"
 COSTLY = "it would use up the account's own quota"
-SLOW = Pace(wait_scale=10.0, create_snapshots_s=0.0, per_volume_rate_s=0.0)
+SLOW = Pace(wait_scale=1000.0, create_snapshots_s=0.0, per_volume_rate_s=0.0)
 """Buckets fill as fast as waits go: here a busy machine too sees one that is empty."""
 UNKNOWN = {"ImageId": "ami-0123456789abcdef0", "InstanceType": "m5.large", "MinCount": 1, "MaxCount": 1}
 
@@ -51,7 +51,19 @@ def _sets(aws: Account) -> None:
     aws.region.throttles.drain("ec2.CreateSnapshots")
     codes = _codes(aws, "ec2", "create_snapshots", 1, **request)
     assert codes == {"RequestLimitExceeded": 1}
-    assert aws.eventually(lambda: _codes(aws, "ec2", "create_snapshots", 1, **request) == {"": 1})
+
+
+@behaviour(
+    "An empty bucket fills again, and who has waited is served.",
+    source=EC2_GUIDE,
+    calls=("ec2.CreateVolume",),
+    sandbox_only=COSTLY,
+    pace=Pace(wait_scale=1.0),
+)
+def _refill(aws: Account) -> None:
+    wanted = {"AvailabilityZone": f"{aws.region.region}a", "Size": 1}
+    aws.region.throttles.drain("ec2.CreateVolume")
+    assert aws.eventually(lambda: _codes(aws, "ec2", "create_volume", 1, **wanted) == {"": 1})
 
 
 @behaviour(
@@ -78,9 +90,6 @@ def _shared(aws: Account) -> None:
     aws.region.throttles.drain("ec2 changes")
     gone = "vol-0123456789abcdef0"
     assert _codes(aws, "ec2", "detach_volume", 1, VolumeId=gone) == {"RequestLimitExceeded": 1}
-    assert aws.eventually(
-        lambda: _codes(aws, "ec2", "detach_volume", 1, VolumeId=gone) == {"InvalidVolume.NotFound": 1}
-    )
 
 
 @behaviour(
@@ -95,3 +104,16 @@ def _starts(aws: Account) -> None:
     machine = f"arn:aws:states:{aws.region.region}:{aws.region.account}:stateMachine:none"
     codes = _codes(aws, "stepfunctions", "list_executions", 1, stateMachineArn=machine)
     assert codes == {"ThrottlingException": 1}
+
+
+@behaviour(
+    "A filter takes 200 values and no more, and a request 50 filters.",
+    source="EC2 user guide, resource filtering",
+    calls=("ec2.DescribeInstances",),
+)
+def _filter_values(aws: Account) -> None:
+    ids = [f"i-{number:017x}" for number in range(201)]
+    action, name = "describe_instances", "instance-id"
+    assert aws.refused("ec2", action, Filters=[{"Name": name, "Values": ids}]) == "FilterLimitExceeded"
+    assert aws.refused("ec2", action, Filters=[{"Name": name, "Values": ids[:200]}]) == ""
+    assert aws.refused("ec2", action, Filters=[{"Name": name, "Values": ids[:1]}] * 51) == "FilterLimitExceeded"

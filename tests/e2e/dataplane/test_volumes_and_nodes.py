@@ -43,8 +43,10 @@ def test_a_volume_from_a_snapshot_has_its_bytes_and_a_write_after_the_cut_is_not
     plane.cut(NODE, {DATA: "snap-1"})
     write_data(plane, device, "behind")
     assert plane.read_snapshot("snap-1", offset=8192, length=6) == b"before"
+    plane.copy_snapshot("snap-1", "snap-copy")
     plane.create_volume("vol-2", size_bytes=128 << 20, snapshot_id="snap-1")
     plane.delete_snapshot("snap-1")
+    assert plane.read_snapshot("snap-copy", offset=8192, length=6) == b"before"
     plane.cut_volume("vol-2", "snap-2")
     assert plane.read_snapshot("snap-2", offset=8192, length=6) == b"before"
     assert plane.read_snapshot("snap-2", offset=127 << 20, length=4096) == bytes(4096)

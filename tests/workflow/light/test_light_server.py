@@ -52,6 +52,20 @@ def test_a_snapshot_stays_as_it_was_cut(plane: LightPlane) -> None:
     assert volume(host, "sdg").content.parts == {("raw", "now", "A1")}
 
 
+def test_a_copy_of_a_snapshot_is_the_same_text_and_outlives_it(plane: LightPlane) -> None:
+    host = a_host(plane)
+    data = volume(host, "sdg")
+    plane.create_volume("vol-blank", size_bytes=1 << 20)
+    plane.cut(host.instance_id, {data.volume_id: "snap-1"})
+    plane.cut_volume("vol-blank", "snap-blank")
+    plane.copy_snapshot("snap-1", "snap-copy")
+    text = plane.read_snapshot("snap-1", offset=0, length=4096)
+    plane.delete_snapshot("snap-1")
+    assert plane.read_snapshot("snap-copy", offset=0, length=4096) == text
+    assert text.strip(b"\0")
+    assert plane.read_snapshot("snap-blank", offset=0, length=8) == bytes(8)
+
+
 def test_what_is_deleted_is_remembered_and_who_else_holds_it(plane: LightPlane) -> None:
     host = a_host(plane)
     plane.write("demo", "raw", OLD)

@@ -22,6 +22,7 @@ class FolderPlane:
     attached: dict[str, tuple[str, str, bool]] = field(default_factory=dict)
     cuts: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     snapshots: set[str] = field(default_factory=set)
+    bytes_of: dict[str, bytes] = field(default_factory=dict)
     stores: list[tuple[str, int]] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
     full: bool = False
@@ -43,6 +44,11 @@ class FolderPlane:
 
     def create_volume(self, volume_id: str, *, size_bytes: int, snapshot_id: str | None = None) -> None:  # noqa: ARG002  # files have no size here
         self.volumes[volume_id] = snapshot_id
+        self.bytes_of[volume_id] = self.bytes_of.get(snapshot_id or "", b"")
+
+    def write(self, volume_id: str, offset: int, data: bytes) -> None:
+        held = self.bytes_of[volume_id].ljust(offset, b"\0")
+        self.bytes_of[volume_id] = held[:offset] + data + held[offset + len(data) :]
 
     def delete_volume(self, volume_id: str) -> None:
         del self.volumes[volume_id]
@@ -62,11 +68,22 @@ class FolderPlane:
 
     def cut(self, instance_id: str, members: Mapping[str, str]) -> None:
         self.cuts.append((instance_id, dict(members)))
-        self.snapshots |= set(members.values())
+        self._take(members)
 
     def cut_volume(self, volume_id: str, snapshot_id: str) -> None:
         self.cuts.append(("", {volume_id: snapshot_id}))
+        self._take({volume_id: snapshot_id})
+
+    def _take(self, members: Mapping[str, str]) -> None:
+        self.snapshots |= set(members.values())
+        self.bytes_of |= {snapshot_id: self.bytes_of[volume_id] for volume_id, snapshot_id in members.items()}
+
+    def copy_snapshot(self, source: str, snapshot_id: str) -> None:
         self.snapshots.add(snapshot_id)
+        self.bytes_of[snapshot_id] = self.bytes_of[source]
+
+    def read_snapshot(self, snapshot_id: str, *, offset: int, length: int) -> bytes:
+        return self.bytes_of[snapshot_id][offset : offset + length].ljust(length, b"\0")
 
     def delete_snapshot(self, snapshot_id: str) -> None:
         self.snapshots.remove(snapshot_id)

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.region import Region
-from sandbox.region.bus import transformed
+from sandbox.region.targets import transformed
 from tests.workflow.region.shapes import a_machine, finished
 
 FAILING = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "RejectedError", "Cause": 'no "such" cluster'}}}

@@ -94,6 +94,18 @@ def test_an_instance_at_work_can_be_killed_and_the_next_event_gets_another(regio
     assert invoked(region, "long", 0) == (False, None)
 
 
+def test_an_instance_at_work_can_be_timed_out_at_once(region: Region) -> None:
+    a_function(region, "hung", "import time\ndef handler(event, context):\n    time.sleep(event)\n", timeout_s=900)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(invoked, region, "hung", 600)
+        assert eventually(lambda: bool(region.fleet.at_work()))
+        region.fleet.time_out(region.fleet.at_work()[0])
+        failed, error = first.result(timeout=10)
+    assert (failed, error["errorType"]) == (True, "Sandbox.Timedout")
+    assert "Task timed out after 900.00 seconds" in error["errorMessage"]
+    assert invoked(region, "hung", 0) == (False, None)
+
+
 def test_instances_run_at_once_in_processes_of_their_own_and_are_used_again(region: Region) -> None:
     a_function(
         region, "nap", "import os, time\ndef handler(event, context):\n    time.sleep(event)\n    return os.getpid()\n"

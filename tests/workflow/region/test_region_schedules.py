@@ -43,6 +43,8 @@ def _utc(text: str) -> datetime:
         ("cron(0 0 1W * ? *)", "UTC", "2027-04-30 12:00", "2027-05-03 00:00"),
         ("cron(0 0 29 FEB ? *)", "UTC", "2026-11-23 12:00", "2028-02-29 00:00"),
         ("cron(0 0 1 1 ? 2020)", "UTC", "2026-11-23 12:00", None),
+        ("at(2026-11-24T03:00:00)", "Europe/Berlin", "2026-11-23 12:00", "2026-11-24 02:00"),
+        ("at(2026-11-24T03:00:00)", "UTC", "2026-11-24 03:00", None),
     ],
 )
 def test_an_expression_falls_due_when_eventbridge_says(expression: str, zone: str, after: str, due: str | None) -> None:
@@ -62,7 +64,7 @@ def test_a_rate_is_counted_from_its_begin_whenever_it_is_looked_at(gone_s: int, 
 
 def test_what_is_no_schedule_is_said_so() -> None:
     with pytest.raises(ValueError, match="neither rate"):
-        due_after("at(2026-11-23T12:00:00)", _utc("2026-11-23 12:00"), began=_utc("2026-11-23 12:00"))
+        due_after("every Monday", _utc("2026-11-23 12:00"), began=_utc("2026-11-23 12:00"))
 
 
 def _scheduled(region: Region, name: str, expression: str, target: dict[str, Any], **changes: Any) -> None:  # noqa: ANN401  # a schedule's own fields
