@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from moto.kms.models import kms_backends
+
 from infra.build_products import BuildProducts
 from infra.config import Config
 from infra.stacks import build_app
@@ -17,8 +19,9 @@ from tests.crash.field import CDK_OUT, TAG, Field
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{INSTANCE_ROLE}"
-KEY_ARN = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/00000000-0000-4000-8000-000000000001"
-"""The operator's key for volumes."""
+KEY_ID = "00000000-0000-4000-8000-000000000001"
+KEY_ARN = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/{KEY_ID}"
+"""The operator's key for volumes; the templates name it, so it is known before it is made."""
 PLACEMENT_GROUP = "aerospike"
 KEY_PAIR = "operators"
 HARDWARE = Hardware(profile=INSTANCE_ROLE, kms_key_id=KEY_ARN, key_name=KEY_PAIR, files=False)
@@ -71,6 +74,7 @@ class Proof(Field):
         iam.create_role(RoleName=INSTANCE_ROLE, AssumeRolePolicyDocument=json.dumps(NO_TRUST))
         iam.add_role_to_instance_profile(InstanceProfileName=INSTANCE_ROLE, RoleName=INSTANCE_ROLE)
         region.client("ec2").create_key_pair(KeyName=KEY_PAIR)
+        _make_key(region)
         super().__init__(region, plane, cdk_out=cdk_out, hardware=hardware or HARDWARE)
 
     def launch(self, name: str, **settings: Any) -> LightCluster:  # noqa: ANN401  # the field's own
@@ -79,3 +83,12 @@ class Proof(Field):
         for member in cluster.members:
             self.region.ec2.instance(member.instance_id).placement.group_name = PLACEMENT_GROUP
         return cluster
+
+
+def _make_key(region: Region) -> None:
+    """KMS chooses ids; this one has to be the id that the templates name."""
+    made = region.client("kms").create_key(Policy=json.dumps(KEY_POLICY))["KeyMetadata"]["KeyId"]
+    backend = kms_backends[region.account][region.region]
+    key = backend.keys.pop(made)
+    key.id, key.arn = KEY_ID, KEY_ARN
+    backend.keys[KEY_ID] = key

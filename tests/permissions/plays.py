@@ -199,8 +199,12 @@ def _wipe(cluster: LightCluster) -> None:
                 server.put(namespace, Data())
 
 
-def without_image(field: Field) -> None:
-    """When all else has been played: the image that nodes were launched from is gone, so one of their own is made."""
+def afterwards(field: Field) -> None:
+    """When all else has been played: the guardian looks at every cluster, and nodes get images of their own.
+
+    The one that they were launched from is gone.
+    """
+    done(field.run(GUARDIAN, "everywhere", {}))
     ec2 = field.region.client("ec2")
     images = ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [IMAGE]}])["Images"]
     for image in images:

@@ -9,7 +9,7 @@ from moto.stepfunctions.responses import get_backend
 from tests.crash.field import Field
 from tests.crash.play import Player
 from tests.crash.rows import How, Provocation, Row
-from tests.permissions.plays import PLAYS, without_image
+from tests.permissions.plays import PLAYS, afterwards
 
 JOBS = 3
 
@@ -45,7 +45,7 @@ def play(field: Field) -> list[str]:
         ends += [pool.submit(row, number, one) for number, one in enumerate(ROWS)]
         for end in ends:
             wrong += end.result()
-    return [*wrong, *free("without_image", partial(without_image, field))]
+    return [*wrong, *free("afterwards", partial(afterwards, field))]
 
 
 def entered(field: Field) -> dict[str, set[str]]:
