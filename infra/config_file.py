@@ -1,7 +1,5 @@
 """Read clusters.yaml, and report every mistake in it at once: file, line, field and remedy."""
 
-import difflib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +8,26 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from infra.config import Config
-from infra.yaml_places import Place, keys_given_twice, line_of
+from infra.yaml_mistakes import (
+    REMEDIES,
+    NotYamlError,
+    Place,
+    all_of,
+    keys_given_twice,
+    line_of,
+    models_in,
+    parsed,
+    unknown,
+)
 
 _WHOLE_NUMBER = "{input!r} is no whole number; write one"
 _MAPPING = "{input!r} is no mapping; write fields below it ({fields})"
-_REMEDIES = {  # by pydantic's type of error
-    "missing": "is missing; add it",
-    "literal_error": "{input!r} is not one of the choices; write {expected}",
+_REMEDIES = {
+    **REMEDIES,
     "too_short": "is empty; add at least one entry",
     "int_type": _WHOLE_NUMBER,
     "int_parsing": _WHOLE_NUMBER,
     "int_from_float": _WHOLE_NUMBER,
-    "greater_than_equal": "{input!r} is too small; write {ge} or more",
-    "less_than_equal": "{input!r} is too large; write {le} or less",
-    "string_type": "{input!r} is no text; put it in quotes",
     "tuple_type": "{input!r} is no list; write [a, b] or one `- entry` a line",
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
@@ -35,8 +39,7 @@ class ConfigError(Exception):
     """Every mistake of one file, a line each; the message is for the operator as it is."""
 
     def __init__(self, path: Path, mistakes: list[str]) -> None:
-        many = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
-        super().__init__("\n".join([f"{path}: {many}", *(f"  {path.name}:{mistake}" for mistake in mistakes)]))
+        super().__init__(f"{path}: {all_of(path.name, mistakes)}")
 
 
 def read_config(path: Path) -> Config:
@@ -51,15 +54,12 @@ def read_config(path: Path) -> Config:
     except OSError as error:
         raise ConfigError(path, [f" cannot be read ({error.strerror}); create it from the README's example"]) from error
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError(path, [f"{mark.line + 1 if mark else 1}: is not YAML: {said}; correct this line"]) from error
+        root, document = parsed(text)
+    except NotYamlError as error:
+        raise ConfigError(path, [str(error)]) from error
     mistakes = list(keys_given_twice(root, ()))
     try:
-        config = Config.model_validate(document if document is not None else {})
+        config = Config.model_validate(document)
     except ValidationError as error:
         mistakes += [_mistake(root, detail) for detail in error.errors(include_url=False)]
     if mistakes:
@@ -80,8 +80,7 @@ def _remedy(detail: ErrorDetails, place: Place) -> str:
         return str(context["error"])
     if kind == "extra_forbidden":
         known = _fields_at(place[:-1])
-        near = difflib.get_close_matches(str(place[-1]), known, n=1)
-        return f"is not known; {f'did you mean {near[0]}?' if near else 'remove it, or use'} ({', '.join(known)})"
+        return unknown(str(place[-1]), known)
     values = {"input": detail["input"], "fields": ", ".join(_fields_at(place)), **context}
     return _REMEDIES.get(kind, detail["msg"] + "; see the comments in clusters.yaml").format_map(values)
 
@@ -91,12 +90,5 @@ def _fields_at(place: Place) -> list[str]:
     model: type[BaseModel] = Config
     for part in place:
         if part in model.model_fields:  # a cluster's name is no field: what stands below it is still a Cluster
-            model = next(_models_in(model.model_fields[str(part)].annotation), model)
+            model = next(models_in(model.model_fields[str(part)].annotation), model)
     return sorted(model.model_fields)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - annotations have no common type
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _models_in(argument)

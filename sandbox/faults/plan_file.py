@@ -1,7 +1,6 @@
 """Read a fault plan, and report every mistake in it at once: line, field and remedy."""
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,7 +8,17 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from infra.yaml_places import Place, keys_given_twice, line_of
+from infra.yaml_mistakes import (
+    REMEDIES,
+    NotYamlError,
+    Place,
+    all_of,
+    keys_given_twice,
+    line_of,
+    models_in,
+    parsed,
+    unknown,
+)
 from sandbox.faults.kinds import Fault
 from sandbox.faults.plan import Plan
 
@@ -17,9 +26,8 @@ KINDS: Mapping[str, type[BaseModel]] = {
     get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(get_args(Fault)[0])
 }
 _NUMBER = "{input!r} is no number; write one"
-_REMEDIES = {  # by pydantic's type of error
-    "missing": "is missing; add it",
-    "literal_error": "{input!r} is not one of the choices; write {expected}",
+_REMEDIES = {
+    **REMEDIES,
     "enum": "{input!r} is not one of the choices; write {expected}",
     "union_tag_not_found": "has no kind; add kind: and one of {kinds}",
     "union_tag_invalid": "{tag!r} is no kind of fault; write one of {kinds}",
@@ -29,9 +37,6 @@ _REMEDIES = {  # by pydantic's type of error
     "float_parsing": _NUMBER,
     "bool_parsing": "{input!r} is neither true nor false; write one of them",
     "greater_than": "{input!r} is too small; write more than {gt}",
-    "greater_than_equal": "{input!r} is too small; write {ge} or more",
-    "less_than_equal": "{input!r} is too large; write {le} or less",
-    "string_type": "{input!r} is no text; put it in quotes",
     "string_too_short": "is empty; write something",
     "string_pattern_mismatch": "{input!r} does not fit; write what matches {pattern}",
     "tuple_type": "{input!r} is no list; write one `- entry` a line",
@@ -44,8 +49,7 @@ class PlanError(Exception):
     """Every mistake of one plan, a line each; the message is for people as it is."""
 
     def __init__(self, name: str, mistakes: list[str]) -> None:
-        many = f"{len(mistakes)} mistakes" if len(mistakes) > 1 else "1 mistake"
-        super().__init__("\n".join([f"{name}: {many}", *(f"  {name}:{mistake}" for mistake in mistakes)]))
+        super().__init__(f"{name}: {all_of(name, mistakes)}")
 
 
 def read_plan(path: Path) -> Plan:
@@ -70,15 +74,12 @@ def plan_of(text: str, *, name: str = "plan") -> Plan:
 
     """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise PlanError(name, [f"{mark.line + 1 if mark else 1}: is not YAML: {said}; correct this line"]) from error
+        root, document = parsed(text)
+    except NotYamlError as error:
+        raise PlanError(name, [str(error)]) from error
     mistakes = list(keys_given_twice(root, ()))
     try:
-        plan = Plan.model_validate(document if document is not None else {})
+        plan = Plan.model_validate(document)
     except ValidationError as error:
         mistakes += [_mistake(root, detail) for detail in error.errors(include_url=False)]
     if mistakes:
@@ -107,8 +108,7 @@ def _remedy(detail: ErrorDetails, place: Place) -> str:
         return str(context["error"])
     if kind == "extra_forbidden":
         known = _fields_at(detail["loc"][:-1])
-        near = difflib.get_close_matches(str(place[-1]), known, n=1)
-        return f"is not known; {f'did you mean {near[0]}?' if near else 'remove it, or use'} ({', '.join(known)})"
+        return unknown(str(place[-1]), known)
     values = {"input": detail["input"], "kinds": ", ".join(KINDS), **context}
     return _REMEDIES.get(kind, detail["msg"] + "; see docs/faults.md").format_map(values)
 
@@ -120,12 +120,5 @@ def _fields_at(loc: Place) -> list[str]:
         if part in KINDS and model is Plan:
             model = KINDS[str(part)]
         elif part in model.model_fields and part != "faults":
-            model = next(_models_in(model.model_fields[str(part)].annotation), model)
+            model = next(models_in(model.model_fields[str(part)].annotation), model)
     return sorted(model.model_fields)
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401  # annotations have no common type
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _models_in(argument)
