@@ -12,6 +12,9 @@ from tests.crash.rows import handler_of
 
 MOST_STATE_BYTES = 32 * 1024
 OUR_TAGS = ("aerokeep:cluster", "aerokeep:run")
+BUILD_TAG = "aerokeep:build"
+IMAGE_TAGS = ("aerokeep:cluster", "aerokeep:node")
+"""Of an image's snapshot: the run's tag would make it one of a recovery point, which is deleted with that."""
 HALTED = "halted"
 TIMED_OUT = "Sandbox.Timedout"
 
@@ -159,7 +162,8 @@ def _only_copies(field: Field, cluster: LightCluster, since: Mark) -> Iterator[B
 
 def _untagged(field: Field, cluster: LightCluster, since: Mark) -> Iterator[Breach]:
     for resource_id, tags in resources_of(field, cluster):
-        missing = [name for name in OUR_TAGS if not tags.get(name)]
+        of_image = resource_id.startswith("snap-") and BUILD_TAG in tags
+        missing = [name for name in (IMAGE_TAGS if of_image else OUR_TAGS) if not tags.get(name)]
         if resource_id not in since.resources and missing:
             yield Breach("untagged", f"{resource_id} lacks {', '.join(missing)}: {tags}")
 
