@@ -17,6 +17,7 @@ from sandbox.demo_estate import (
     live_cluster,
     options_of,
     pace_wanted,
+    recorded,
     writing,
 )
 from sandbox.proof import Verdict, prove
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         return demo_faults.play(options)
     began = time.monotonic()
     try:
-        with deployed(options.mode, pace=pace_wanted(options)) as estate:
+        with deployed(options.mode, pace=pace_wanted(options)) as estate, recorded(estate.region, options.record):
             settings = {"write_stop": UNHURRIED} if options.latency else {}
             point, verdict = _back_up_and_prove(estate, settings, rate=options.rate, load_s=options.load_s)
     except DemoFailedError as error:

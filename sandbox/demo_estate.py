@@ -189,6 +189,7 @@ def options_of(prog: str, description: str | None, argv: list[str] | None) -> ar
     parser.add_argument("--rate", type=int, default=1000, help="writes per second")
     parser.add_argument("--load-s", type=float, default=3.0, help="seconds of writes before the backup starts")
     parser.add_argument("--faults", type=Path, help="a fault plan (docs/faults.md); `make demo` only")
+    parser.add_argument("--record", type=Path, help="where to write every AWS call and every act on a host, as JSON")
     parser.add_argument("--latency", choices=sorted(PROFILES), help="a latency profile (docs/sandbox.md)")
     parser.add_argument("--scale", type=float, default=0.1, help="of a latency profile, but for the write stop")
     parser.add_argument("--seed", type=int, default=1, help="of a latency profile's draws")
@@ -246,6 +247,19 @@ def live_cluster(estate: DemoEstate, *, build: Build | None = None, **settings: 
         yield cluster
     finally:
         cluster.stop()
+
+
+@contextmanager
+def recorded(region: Region, path: Path | None) -> Iterator[None]:
+    """Write what happens in the block to a file, also if it ends badly; nothing without a path."""
+    if path is None:
+        yield
+        return
+    with region.recorder.recording() as record:
+        try:
+            yield
+        finally:
+            record.write(path)
 
 
 @contextmanager
