@@ -15,6 +15,8 @@ from sandbox.faults.plan import Plan
 from sandbox.faults.plan_file import plan_of
 from sandbox.region import Region
 
+pytestmark = pytest.mark.sampled
+
 MODES = [pytest.param("namespaces", marks=pytest.mark.root), "directory"]
 STEP_S = 40
 SOON_S = 60.0

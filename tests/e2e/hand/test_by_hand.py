@@ -15,6 +15,8 @@ import pytest
 
 from tests.e2e.leftovers.traces import TEST_MARK, clean, traces
 
+pytestmark = pytest.mark.sampled
+
 REPOSITORY = Path(__file__).parents[3]
 LONGEST_S = 240.0
 PLAN = """\

@@ -10,6 +10,8 @@ from sandbox.region import Node, Region, VolumeSpec
 from tests.workflow.faults.scene import plan
 from tests.workflow.region.shapes import a_function, eventually
 
+pytestmark = pytest.mark.sampled
+
 ZONE = "eu-central-1a"
 
 

@@ -8,6 +8,8 @@ from sandbox.light.launch import LightCluster
 from tests.workflow.faults.scene import Scene, plan
 from tests.workflow.region.shapes import eventually
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.fixture(scope="module")
 def cluster(scene: Scene) -> LightCluster:
