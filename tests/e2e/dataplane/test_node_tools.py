@@ -1,6 +1,7 @@
 """The backup tools and the AWS CLI on a node: called by their names, in the role of the instance."""
 
 import contextlib
+import functools
 import hashlib
 import signal
 import subprocess
@@ -92,7 +93,12 @@ def test_a_stream_goes_up_and_comes_back_whole(plane: DataPlane, node: str, size
 def test_an_interrupted_upload_leaves_no_parts_behind(region: Region, plane: DataPlane, node: str) -> None:
     s3 = region.client("s3")
     process = plane.spawn(
-        node, ["aws", "s3", "cp", "-", f"s3://{BUCKET}/half"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        node,
+        ["aws", "s3", "cp", "-", f"s3://{BUCKET}/half"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # Where the tests run in the background, SIGINT is ignored, and whoever they start would ignore it too.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdin is not None
     process.stdin.write(bytes(20 * MIB))
@@ -104,7 +110,7 @@ def test_an_interrupted_upload_leaves_no_parts_behind(region: Region, plane: Dat
     process.send_signal(signal.SIGINT)
     # It goes on waiting for its stdin; closed before it has heard the signal, the upload would be completed. Nothing
     # tells from outside that it has heard: a busy machine gets some seconds.
-    time.sleep(5)
+    time.sleep(3)
     assert process.poll() is None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,6 @@ from tests.e2e.standin.standin_cluster import StandinNode, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import aerospike
 
@@ -126,9 +127,17 @@ def settled(nodes: list[StandinNode]) -> bool:
     return len(replies) == 1 and not replies.pop().startswith("ERROR")
 
 
+def _hears_sigterm(node: StandinNode) -> bool:
+    """It has a handler for it; before, as any process, it just ends."""
+    assert node.process is not None
+    status = Path(f"/proc/{node.process.pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+
 def test_a_server_that_is_told_to_end_before_it_serves_ends_cleanly(folder: Path) -> None:
     node = StandinNode(folder / "n1", ip="127.78.251.10", node_id="A1", seeds=["127.78.251.11"])
     node.start(wait=False)
-    eventually(lambda: "loaded: objects" in node.log_text())
+    eventually(lambda: "loaded: objects" in node.log_text() and _hears_sigterm(node))
     assert node.stop() == 0
     assert "finished clean shutdown" in node.log_text()
