@@ -81,10 +81,9 @@ def _abandon(request: DeadRun, abandoner: Abandoner) -> str:
 
 
 def _halt(request: DeadRun, catalog: Catalog, notices: Notices) -> str:
-    """Halted before anyone is told: a second try tells it again rather than never."""
+    """Told before it is halted: no later round looks at a halted lock. Who dies in between has it told twice."""
     dead = request.run
     reason = f"dead_run: {request.reason}, and nothing was undone"
-    catalog.halt(dead, reason=reason)
     notices.publish(
         f"Aerokeep: {dead.journey} of {dead.cluster} is halted",
         f"The {dead.journey} {dead.run_id} of cluster {dead.cluster} ended in the middle ({request.reason}; "
@@ -92,6 +91,7 @@ def _halt(request: DeadRun, catalog: Catalog, notices: Notices) -> str:
         f"locked. To go on, start the state machine of {dead.journey} with the same input again; what is done already "
         "is found and kept. Otherwise go on by the runbook.",
     )
+    catalog.halt(dead, reason=reason)
     return reason
 
 
