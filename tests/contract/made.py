@@ -180,10 +180,10 @@ def queue(aws: Account) -> tuple[str, str]:
     return str(url), str(arn)
 
 
-def received(aws: Account, url: str) -> list[dict[str, Any]]:
-    """Messages that a queue holds now; they are taken out of it."""
+def received(aws: Account, url: str, *, most: int = 10) -> list[dict[str, Any]]:
+    """Messages that a queue holds now, at most so many; they are taken out of it."""
     sqs = aws.client("sqs")
-    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+    answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=most, MessageAttributeNames=["All"])
     messages: list[dict[str, Any]] = answer.get("Messages", [])
     for message in messages:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -195,7 +195,7 @@ def next_message(aws: Account, url: str) -> dict[str, Any]:
     held: list[dict[str, Any]] = []
 
     def came() -> bool:
-        held.extend(received(aws, url))
+        held.extend(received(aws, url, most=1))
         return bool(held)
 
     assert aws.eventually(came)
