@@ -54,11 +54,30 @@ LATENCIES = (
     Latency("ssm_invisible_s", 0.75, 3, "boto3 issue 2701", real=True),
     Latency("create_snapshots_s", 1.5, 6.5, "none published", assumed=True, real=True),
     Latency("snapshot_pending_s", 90, 7200, "60 s and 1 s for 0.1 GiB changed; hours for first ones", assumed=True),
+    Latency("snapshot_copy_s", 90, 7200, "as a snapshot", assumed=True),
+    Latency("key_failure_s", 5, 60, "asynchronous by documentation; no number", assumed=True),
+    Latency("initialization_lag_s", 150, 300, "EBS user guide: within 5 min"),
+    *(
+        Latency(f"{what}_invisible_s", 0.5, 5, "eventually consistent by documentation; no number", assumed=True)
+        for what in ("instance", "volume", "snapshot", "interface")
+    ),
+    Latency("user_data_s", 3.1, 23, "running to SSH: ec2-coldboot-research 2026; 23 s in a sample of 2021"),
     Latency("transition_s", 0.045, 0.3, "none trustworthy", assumed=True, real=True),
     Latency("lambda_warm_s", 0.035, 0.2, "none trustworthy", assumed=True, real=True),
     Latency("lambda_cold_s", 0.75, 1.75, "import of boto3 measured, platform's share derived", assumed=True, real=True),
+    Latency("schedule_jitter_s", 20, 60, "commonly told: within 60 s of the minute", assumed=True, longest_s=60),
     Latency("event_delivery_s", 0.5, 3, "none published; best effort is documented", assumed=True),
 )
+SCALES = ("wait_scale", "alarm_scale", "initialization_scale", "retry_scale")
+"""What a profile's scale multiplies as it is."""
+FIXED: Mapping[str, float] = {
+    "per_volume_rate_s": 15.0,
+    "ssm_jitter_s": 0.0,
+    "ssm_retry_s": 1.0,
+    "terminated_visible_s": 3600.0,
+    "lock_day_s": 86_400.0,
+}
+"""What is the same each time, in seconds."""
 PROFILES: Mapping[str, str] = {
     "quick": "As little as possible: for tests.",
     "aws": "As AWS: drawn from the table.",
@@ -110,7 +129,8 @@ def pace_of(profile: str, *, seed: int = 1, scale: float = 1.0, **fields: Any) -
     streams = {row.name: Stream(row, profile=profile, seed=seed, scale=scale) for row in LATENCIES}
     held: dict[str, Any] = {name: stream for name, stream in streams.items() if "." not in name}
     held["calls_s"] = {name: stream for name, stream in streams.items() if "." in name}
-    held |= {"wait_scale": scale, "alarm_scale": scale, "per_volume_rate_s": 15.0 * scale, "ssm_jitter_s": 0.0}
+    held |= dict.fromkeys(SCALES, scale)
+    held |= {name: seconds * scale for name, seconds in FIXED.items()}
     return DrawnPace(**{**held, **fields})
 
 

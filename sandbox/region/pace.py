@@ -62,6 +62,8 @@ class Pace:
     """For so long after CreateNetworkInterface other calls say InvalidNetworkInterfaceID.NotFound."""
     initialization_scale: float = 0.001
     """How long volumes take to be initialized from snapshots is multiplied by this."""
+    initialization_lag_s: float = 0.0
+    """From the end of an initialization until its event."""
     lock_day_s: float = 86_400.0
     """A day of a snapshot lock, and 24 hours of its cooling-off period."""
     status_checks_s: float = 0.1
@@ -86,6 +88,8 @@ class Pace:
     """How often alarms are evaluated, and status checks become metrics."""
     schedule_scale: float | None = None
     """The time between two firings of a schedule is multiplied by this; by default none fires."""
+    schedule_jitter_s: float = 0.0
+    """From the time of a schedule of EventBridge Scheduler until it fires."""
     event_delivery_s: float = 0.0
     """From what happens until its event reaches a rule."""
     lambda_cold_s: float = 0.0

@@ -66,6 +66,8 @@ class _Waiting:
     entry: Entry
     began: datetime
     due: datetime | None
+    late: timedelta = timedelta()
+    """How much later than due it fires this time, on the schedules' own clock."""
 
 
 class Schedules:
@@ -137,10 +139,11 @@ class Schedules:
         try:
             if waiting is None or not waiting.entry.same(entry):
                 waiting = self._waiting[entry.arn] = _Waiting(entry, *entry.first(now, before=self._looked_at))
+                waiting.late = self._lateness(entry)
             at = waiting.due
-            if at is None or at > now:
+            if at is None or at + waiting.late > now:
                 return
-            waiting.due = entry.next(at, began=waiting.began)
+            waiting.due, waiting.late = entry.next(at, began=waiting.began), self._lateness(entry)
         except (ValueError, LookupError) as error:
             self.failures.append(f"{entry.arn}: {error}")
             self._waiting[entry.arn] = _Waiting(entry, now, None)
@@ -150,6 +153,12 @@ class Schedules:
             self._fire(entry, target, at)
         if waiting.due is None and entry.when_done:
             entry.when_done()
+
+    def _lateness(self, entry: Entry) -> timedelta:
+        """The Scheduler is right to a minute; a rule's schedule is taken to be exact."""
+        pace = self._region.pace
+        seconds = pace.schedule_jitter_s / (pace.schedule_scale or 1.0) if entry.at_once else 0.0
+        return timedelta(seconds=seconds)
 
     def _fire(self, entry: Entry, target: dict[str, Any], at: datetime) -> None:
         scheduled = at.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.region.latency import LATENCIES, PROFILES, DrawnPace, pace_of, table
+from sandbox.region.latency import FIXED, LATENCIES, PROFILES, SCALES, DrawnPace, pace_of, table
 from sandbox.region.pace import Pace
 
 FIELDS = {field.name for field in dataclasses.fields(Pace)}
@@ -17,6 +17,13 @@ def test_every_latency_is_a_field_of_the_pace_or_a_call_and_has_a_source() -> No
     assert len(set(names)) == len(names)
     assert {name for name in names if "." not in name} <= FIELDS
     assert all(row.source and 0 < row.p50_s <= row.p99_s <= row.longest_s for row in LATENCIES)
+
+
+def test_a_profile_leaves_no_duration_at_what_is_quick() -> None:
+    ours = {"alarm_tick_s"}  # how often the sandbox itself looks
+    told = {row.name for row in LATENCIES} | set(FIXED)
+    assert {name for name in FIELDS if name.endswith("_s")} - told - {"calls_s"} == ours
+    assert set(FIXED) | set(SCALES) <= FIELDS
 
 
 def test_draws_keep_to_the_percentiles_of_the_table() -> None:

@@ -43,7 +43,7 @@ class Volumes:
         del self._own[volume.id]
         self._compute.changes.ended("createVolume", "available", volume.id)
         if self._compute.initializations.told(volume.id):
-            left_s = self._compute.initializations.left_s(volume.id)
+            left_s = self._compute.initializations.left_s(volume.id) + self._compute.pace.initialization_lag_s
             self._compute.clockwork.after(
                 left_s, lambda: self._initialized(volume.id), resource=volume.id, state="initializing"
             )

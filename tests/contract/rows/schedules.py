@@ -42,6 +42,19 @@ def _soon(aws: Account) -> datetime:
 
 
 @behaviour(
+    "A schedule fires some time after it is due, and tells the time at which it was.",
+    source="assumed: commonly told to be within a minute",
+    sandbox_only="how long it takes is the latency model's choice",
+    pace=Pace(schedule_scale=0.002, schedule_jitter_s=0.5),
+)
+def _late(aws: Account) -> None:
+    arn, due = machine(aws, PASS), _soon(aws).replace(microsecond=0)
+    _scheduled(aws, due.strftime("at(%Y-%m-%dT%H:%M:%S)"), {"Arn": arn, "Input": AT})
+    assert aws.eventually(lambda: _starts(aws, arn) == [due])
+    assert aws.region.schedules.now() - due >= timedelta(seconds=0.5 / 0.002)
+
+
+@behaviour(
     "A rate begins at once, goes on with its period, and puts the scheduled time into its input.",
     source=f"{GUIDE}, Schedule types and Adding context attributes",
     sandbox_only=MINUTES,
