@@ -12,6 +12,31 @@ UNKNOWN = {
     "interface": "eni-0123456789abcdef0",
     "image": "ami-0123456789abcdef0",
 }
+INSTANCES = "moto.ec2.responses.instances:InstanceResponse."
+EBS = "moto.ec2.responses.elastic_block_store:ElasticBlockStore."
+ENIS = "moto.ec2.responses.elastic_network_interfaces:ElasticNetworkInterfaces."
+AMIS = "moto.ec2.responses.amis:AmisResponse."
+LISTS = {
+    "describe_instances": ("Reservations", "InstanceIds", "instance", f"{INSTANCES}describe_instances"),
+    "describe_instance_status": (
+        "InstanceStatuses",
+        "InstanceIds",
+        "instance",
+        f"{INSTANCES}describe_instance_status",
+    ),
+    "describe_volumes": ("Volumes", "VolumeIds", "volume", f"{EBS}describe_volumes"),
+    "describe_volume_status": ("VolumeStatuses", "VolumeIds", "volume", f"{EBS}describe_volume_status"),
+    "describe_snapshots": ("Snapshots", "SnapshotIds", "snapshot", f"{EBS}describe_snapshots"),
+    "describe_network_interfaces": (
+        "NetworkInterfaces",
+        "NetworkInterfaceIds",
+        "interface",
+        f"{ENIS}describe_network_interfaces",
+    ),
+    "describe_images": ("Images", "ImageIds", "image", f"{AMIS}describe_images"),
+}
+PLURALS = {"describe_instance_status": "DescribeInstanceStatus", "describe_volume_status": "DescribeVolumeStatus"}
+"""Method that lists → its key, its parameter of ids, what it lists, and its hook."""
 
 
 def ec2(aws: Account) -> Any:  # noqa: ANN401  # boto3 makes its clients at run time
@@ -146,3 +171,18 @@ def _put_away(aws: Account, action: str, **request: Any) -> None:  # noqa: ANN40
     """In a real account; the sandbox's is gone with the row."""
     if aws.is_real:
         aws.later(lambda: aws.refused("ec2", action, **request))
+
+
+def attachment_of(aws: Account, volume_id: str) -> dict[str, Any]:
+    """A volume's attachment; empty where it has none."""
+    return dict((volume(aws, volume_id)["Attachments"] or [{}])[0])
+
+
+def attach_request(aws: Account, volume_id: str, device: str = SECOND_DEVICE) -> dict[str, Any]:
+    """To attach a volume to the row's node."""
+    return {"VolumeId": volume_id, "InstanceId": aws.node().instance_id, "Device": device}
+
+
+def action_of(method: str) -> str:
+    """The API's name of a method that lists."""
+    return PLURALS.get(method) or "".join(word.capitalize() for word in method.split("_"))

@@ -1,4 +1,4 @@
-"""What all calls of EC2 have in common: ids, DryRun, pages, tags."""
+"""What all calls of EC2 have in common: ids, DryRun, tags."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from sandbox.region import Pace
 from tests.contract.account import TAG, Account
 from tests.contract.behaviour import behaviour
 from tests.contract.estate import (
+    LISTS,
     UNKNOWN,
-    a_interface,
     a_ready_volume,
     a_request,
-    a_running_instance,
     a_snapshot,
     a_volume,
+    action_of,
     ec2,
     instance,
     interface,
@@ -24,40 +24,13 @@ from tests.contract.estate import (
 GATE = "moto.ec2.responses._base_response:EC2BaseResponse.call_action"
 INSTANCES = "moto.ec2.responses.instances:InstanceResponse."
 EBS = "moto.ec2.responses.elastic_block_store:ElasticBlockStore."
-ENIS = "moto.ec2.responses.elastic_network_interfaces:ElasticNetworkInterfaces."
-AMIS = "moto.ec2.responses.amis:AmisResponse."
 CODES = "EC2 API error codes"
-PAGES = "EC2 API reference, pagination"
-LISTS = {
-    "describe_instances": ("Reservations", "InstanceIds", "instance", f"{INSTANCES}describe_instances"),
-    "describe_instance_status": (
-        "InstanceStatuses",
-        "InstanceIds",
-        "instance",
-        f"{INSTANCES}describe_instance_status",
-    ),
-    "describe_volumes": ("Volumes", "VolumeIds", "volume", f"{EBS}describe_volumes"),
-    "describe_volume_status": ("VolumeStatuses", "VolumeIds", "volume", f"{EBS}describe_volume_status"),
-    "describe_snapshots": ("Snapshots", "SnapshotIds", "snapshot", f"{EBS}describe_snapshots"),
-    "describe_network_interfaces": (
-        "NetworkInterfaces",
-        "NetworkInterfaceIds",
-        "interface",
-        f"{ENIS}describe_network_interfaces",
-    ),
-    "describe_images": ("Images", "ImageIds", "image", f"{AMIS}describe_images"),
-}
-PLURALS = {"describe_instance_status": "DescribeInstanceStatus", "describe_volume_status": "DescribeVolumeStatus"}
-
-
-def _action(method: str) -> str:
-    return PLURALS.get(method) or "".join(word.capitalize() for word in method.split("_"))
 
 
 @behaviour(
     "An id that nothing has is told apart from one that nothing can have.",
     source=CODES,
-    calls=tuple(f"ec2.{_action(method)}" for method in LISTS),
+    calls=tuple(f"ec2.{action_of(method)}" for method in LISTS),
     hooks=(GATE,),
 )
 def _unknown_and_malformed(aws: Account) -> None:
@@ -167,7 +140,7 @@ def _counts(aws: Account) -> list[int]:
     "DryRun says of every call that is allowed that it would have succeeded, and changes nothing.",
     source=f"{CODES}, DryRunOperation",
     calls=(
-        *(f"ec2.{_action(method)}" for method in LISTS),
+        *(f"ec2.{action_of(method)}" for method in LISTS),
         *("ec2.CreateSnapshots", "ec2.CreateSnapshot", "ec2.DeleteSnapshot", "ec2.LockSnapshot", "ec2.CreateTags"),
         *("ec2.DeleteTags", "ec2.CreateVolume", "ec2.AttachVolume", "ec2.DetachVolume", "ec2.DeleteVolume"),
         *("ec2.RunInstances", "ec2.StopInstances", "ec2.TerminateInstances", "ec2.ModifyInstanceAttribute"),
@@ -191,94 +164,6 @@ def _dry_run(aws: Account) -> None:
     assert instance(aws)["State"]["Name"] == "running"
     assert volume(aws, node.volume_id)["Attachments"][0]["State"] == "attached"
     assert volume(aws, node.volume_id)["Attachments"][0]["DeleteOnTermination"] is False or aws.is_real
-
-
-def _make_six(aws: Account, method: str) -> None:
-    """At least six of what a call lists."""
-    aws.node()
-    for _ in range(5):
-        match LISTS[method][2]:
-            case "instance":
-                a_running_instance(aws)
-            case "volume":
-                a_volume(aws)
-            case "snapshot":
-                a_snapshot(aws)
-            case "interface":
-                a_interface(aws)
-    if method == "describe_snapshots":
-        a_snapshot(aws)
-
-
-def _paged(method: str) -> None:
-    key, ids, kind, hook = LISTS[method]
-
-    def check(aws: Account) -> None:
-        _make_six(aws, method)
-        call = getattr(ec2(aws), method)
-        owners = {"OwnerIds": ["self"]} if kind == "snapshot" else {}
-        first = call(MaxResults=5, **owners)
-        assert len(first[key]) == 5
-        second = call(MaxResults=5, NextToken=first["NextToken"], **owners)
-        assert len(second[key]) >= 1
-        assert not [entry for entry in second[key] if entry in first[key]]
-        both = {ids: [UNKNOWN[kind]], "MaxResults": 5}
-        assert aws.refused("ec2", method, **both) == "InvalidParameterCombination"
-        if kind != "interface":  # its least number is in the model: boto3 itself refuses less
-            assert aws.refused("ec2", method, MaxResults=4) == "InvalidParameterValue"
-
-    behaviour(
-        f"{_action(method)} answers in pages of five or more, and not to ids at the same time.",
-        source=f"{PAGES}; {CODES}, InvalidParameterCombination",
-        calls=(f"ec2.{_action(method)}",),
-        hooks=(hook,),
-    )(check)
-
-
-for listing in LISTS:
-    if listing != "describe_images":
-        _paged(listing)
-
-
-@behaviour(
-    "DescribeImages answers in pages.",
-    source=PAGES,
-    calls=("ec2.DescribeImages",),
-    hooks=(f"{AMIS}describe_images",),
-    sandbox_only="six images take long",
-)
-def _image_pages(aws: Account) -> None:
-    for number in range(5):
-        ec2(aws).create_image(InstanceId=aws.node().instance_id, Name=f"image-{number}", NoReboot=True)
-    pages = list(ec2(aws).get_paginator("describe_images").paginate(Owners=["self"], PaginationConfig={"PageSize": 5}))
-    assert [len(page["Images"]) for page in pages] == [5, 1]
-
-
-@behaviour(
-    "A page goes on where the last one ended, also when something has gone meanwhile.",
-    source=f"{PAGES}; assumed: what is deleted between two pages is left out of the second",
-    calls=("ec2.DescribeVolumes", "ec2.DeleteVolume"),
-    hooks=(f"{EBS}describe_volumes",),
-    sandbox_only="an account may have other volumes",
-)
-def _steady_pages(aws: Account) -> None:
-    aws.node()
-    made = [a_ready_volume(aws) for _ in range(6)]
-    first = ec2(aws).describe_volumes(MaxResults=5)
-    seen = [entry["VolumeId"] for entry in first["Volumes"]]
-    ec2(aws).delete_volume(VolumeId=next(one for one in made if one in seen))
-    second = ec2(aws).describe_volumes(MaxResults=5, NextToken=first["NextToken"])
-    assert set(made) <= {*seen, *(entry["VolumeId"] for entry in second["Volumes"])}
-
-
-@behaviour(
-    "A token that was never given out leads nowhere.",
-    source=f"{PAGES}; assumed: the code",
-    calls=("ec2.DescribeVolumes",),
-    hooks=(f"{EBS}describe_volumes",),
-)
-def _wrong_token(aws: Account) -> None:
-    assert aws.refused("ec2", "describe_volumes", MaxResults=5, NextToken="none") == "InvalidParameterValue"
 
 
 @behaviour(
