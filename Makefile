@@ -75,7 +75,7 @@ bench: layer synth ## Measure ratios
 contract: $(VENV)/.ready ## Hold the sandbox's region against what AWS documents (or AWS itself: tests/contract/account.py)
 	$(PYTEST) tests/contract -q $(if $(filter 1,$(J)),,-n $(J)) $(SELECT)
 
-crash-matrix: layer synth ## Stop and kill each journey, or JOURNEY=backup, at every state (SAMPLE=6 of each, SEED=1)
+crash-matrix: layer synth ## Strike each journey, or JOURNEY=backup, at every state and AWS call (SAMPLE=6 of each, SEED=1)
 	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
 

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from sandbox.faults.kinds import LambdaFault, StopFault
 from sandbox.faults.seams import asked, listening
-from sandbox.faults.site import Site, execution_of
+from sandbox.faults.site import Site
 from sandbox.faults.tally import Tally
 from sandbox.region import ApiCall, LostResponseError
 from sandbox.region.lambdas.fleet import Work
@@ -19,8 +19,8 @@ def arm_stop(fault: StopFault, tally: Tally, site: Site) -> AbstractContextManag
     """Stop the execution as a state begins; its Lambda itself goes on, as in AWS."""
 
     def begun(work: Work) -> None:
-        arn = execution_of(work)
-        if arn is not None and site.works_at(work, fault.state) and tally.due(arn.rpartition(":")[2]):
+        arn = work.execution
+        if arn and site.works_at(work, fault.state) and tally.due(arn.rpartition(":")[2]):
             states = site.region.client("stepfunctions")
             states.stop_execution(executionArn=arn, error=STOPPED, cause="the fault plan stopped it")
 

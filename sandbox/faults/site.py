@@ -1,7 +1,6 @@
 """Where a plan is armed: the region, its nodes by the names that a plan gives them, and whose Lambda calls."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,6 @@ from sandbox.region import ApiCall, Region
 from sandbox.region.lambdas.fleet import Work
 
 GONE = ("shutting-down", "terminated")
-_EXECUTION = re.compile(r"arn:aws:states:[a-z0-9-]+:\d+:execution:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+")
 Moto = Any
 
 
@@ -74,19 +72,11 @@ class Site:
 
     def works_for(self, work: Work) -> bool:
         """Whether a Lambda works for an execution that is meant."""
-        return self.execution is None or self.execution == execution_of(work)
+        return self.execution is None or self.execution == work.execution
 
     def caller(self, call: ApiCall) -> Work | None:
         """The Lambda that calls, if one does."""
-        if not call.session:
-            return None
-        return next((work for work in self.region.fleet.at_work() if work.session == call.session), None)
-
-
-def execution_of(work: Work) -> str | None:
-    """The ARN of the execution that a Lambda works for."""
-    found = _EXECUTION.search(json.dumps(work.event, default=str))
-    return found[0] if found else None
+        return self.region.fleet.caller(call.session)
 
 
 def _tags(instance: Moto) -> Mapping[str, str]:

@@ -108,7 +108,7 @@ class Recorder:
 
     def call(self, call: "ApiCall", *, began: float, outcome: str) -> None:
         """A call has ended; `began` is in epoch seconds."""
-        work = next((w for w in self._fleet.at_work() if w.session == call.session), None) if call.session else None
+        work = self._fleet.caller(call.session)
         told = RecordedCall(
             at=began,
             service=call.service,
@@ -116,7 +116,7 @@ class Recorder:
             params=_plain(call.params),
             caller=call.caller,
             function=work.function.handler if work else "",
-            execution=_execution_of(work.event) if work else "",
+            execution=work.execution if work else "",
             outcome=outcome,
             seconds=time.time() - began,
         )
@@ -142,14 +142,6 @@ def outcome_of(status: int, body: bytes) -> str:
         return str(held.get("__type", status)).rpartition("#")[2]
     except (ValueError, AttributeError):
         return str(status)
-
-
-def _execution_of(event: object) -> str:
-    """As the steps' frame finds it (`aerokeep.steps.step`)."""
-    if not isinstance(event, dict):
-        return ""
-    run = event.get("run")
-    return str(event.get("execution") or (run.get("execution") if isinstance(run, dict) else "") or "")
 
 
 def _plain(value: Any, name: str = "") -> Any:  # noqa: ANN401  # any request's parameters

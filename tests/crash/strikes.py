@@ -5,13 +5,11 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sandbox.faults.executions import LOOKS, NO_CHANGES
 from sandbox.region import ApiCall, ApiError, LostResponseError, Region
 from sandbox.region.lambdas.fleet import Work
 from tests.crash.rows import OF_CALLS, How
 
-LOOKS = ("Get", "Describe", "List", "Head")
-NO_CHANGES = ("s3",)
-"""What a run writes down for itself changes neither the estate nor a lock."""
 PRESIGNED = "(presigned)"
 """Marks a call that a host makes under a signature of the Lambda's."""
 INTERNAL: Mapping[str, str] = {
@@ -145,7 +143,7 @@ class Strikes:
             return None
         if not call.session:
             return self._signed(call)
-        work = next((work for work in self._region.fleet.at_work() if work.session == call.session), None)
+        work = self._region.fleet.caller(call.session)
         target = None if work is None else self._target_of(work)
         if work is None or target is None:
             return None

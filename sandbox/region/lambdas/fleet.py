@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ZYGOTE = Path(__file__).with_name("zygote.py")
 WARM_MODULES = ("boto3", "botocore.config", "pydantic", "aws_lambda_powertools", "aws_lambda_powertools.metrics")
 INIT_TIMEOUT_S = 30.0
+EXECUTION = re.compile(r"arn:aws:states:[a-z0-9-]+:\d+:execution:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ class Work:
     event: object
     pid: int
     session: str
+
+    @property
+    def execution(self) -> str:
+        """The ARN of the first execution that the event names; empty if it names none."""
+        found = EXECUTION.search(json.dumps(self.event, default=str))
+        return found[0] if found else ""
 
 
 class Starting(Protocol):
@@ -166,6 +174,10 @@ class Fleet:
         """Everything that is being worked at right now."""
         with self._lock:
             return list(self._at_work.values())
+
+    def caller(self, session: str) -> Work | None:
+        """Whose credentials come with this session token; None if no instance that is at work has it."""
+        return next((work for work in self.at_work() if work.session == session), None) if session else None
 
     def invoke(self, function: Deployed, event: object) -> Outcome:
         """Run one event to its end, its timeout, or the death of its process."""

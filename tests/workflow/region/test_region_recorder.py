@@ -10,6 +10,7 @@ from sandbox.region import ApiCall, LostResponseError, Region
 from sandbox.region.recorder import LOST, Record
 from tests.workflow.region.shapes import a_document, a_function, eventually, invoked
 
+EXECUTION = "arn:aws:states:eu-central-1:111122223333:execution:aerokeep-backup:one"
 ASKS = """
 import os
 import urllib.request
@@ -43,9 +44,9 @@ def test_calls_are_recorded_with_their_parameters_caller_and_outcome(region: Reg
 def test_a_lambdas_calls_tell_its_handler_and_its_execution(region: Region) -> None:
     a_function(region, "asks", ASKS)
     with region.recorder.recording() as record:
-        invoked(region, "asks", {"run": {"execution": "arn:of:an:execution"}})
+        invoked(region, "asks", {"run": {"execution": EXECUTION}})
     call = next(call for call in record.calls if call.action == "DescribeVolumes")
-    assert (call.caller, call.function, call.execution) == ("tester", "code.handler", "arn:of:an:execution")
+    assert (call.caller, call.function, call.execution) == ("tester", "code.handler", EXECUTION)
 
 
 def test_a_lost_answer_is_recorded_as_lost(region: Region) -> None:
