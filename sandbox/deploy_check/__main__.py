@@ -24,7 +24,7 @@ STACKS = ("AerokeepStorage", "AerokeepDocuments", "AerokeepWorkflow", "AerokeepT
 NEVER_ASK = ("--all", "--require-approval", "never")
 SCHEDULE = "cron(30 4 * * ? *)"
 CONSISTENCY = "crash"
-"""What light hosts can show; they freeze nothing."""
+"""Another than clusters.yaml has, and without a write stop, whose lead is a minute."""
 BACKUP_WITHIN_S = 180.0
 POLL_S = 1.0
 NO_DIFFERENCES = "Number of stacks with differences: 0"

@@ -42,7 +42,7 @@ def configured() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def cluster(field: Field, configured: dict[str, Any]) -> LightCluster:
-    """The cluster that the templates were deployed for; light hosts stop no writes, so its points are ``crash``."""
+    """The cluster that the templates were deployed for; ``crash`` waits for no write stop, whose lead is a minute."""
     ssm, name = field.region.client("ssm"), f"/aerokeep/clusters/{CLUSTER}"
     parameter = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     light = json.dumps({**parameter, "consistency": "crash"})
