@@ -145,9 +145,14 @@ def _confuse_alarms(field: Field, cluster: str) -> None:
 
 
 def _forget_interface(field: Field, private_ip: str) -> None:
+    """Delete the interface that a terminated instance has left, as soon as AWS has released it."""
     ec2, wanted = field.region.client("ec2"), [{"Name": "addresses.private-ip-address", "Values": [private_ip]}]
     for interface in ec2.describe_network_interfaces(Filters=wanted)["NetworkInterfaces"]:
-        ec2.delete_network_interface(NetworkInterfaceId=interface["NetworkInterfaceId"])
+        interface_id = interface["NetworkInterfaceId"]
+        ec2.get_waiter("network_interface_available").wait(
+            NetworkInterfaceIds=[interface_id], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+        ec2.delete_network_interface(NetworkInterfaceId=interface_id)
 
 
 def restores(field: Field, name: str) -> None:
