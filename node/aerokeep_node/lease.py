@@ -9,6 +9,7 @@ from aerokeep_node.background import lock_memory, refuse_oom_kill
 from aerokeep_node.clock import monotonic_s, read_clock
 from aerokeep_node.evidence import Record
 from aerokeep_node.flush import LONGEST_SLEEP_S
+from aerokeep_node.let_go import LetGo
 from aerokeep_node.pulse import Pulse, WriteStopEndError
 from aerokeep_node.refusal import RefusalError
 from aerokeep_node.run_directory import ARMED, EVIDENCE, INTENT, RunDirectory
@@ -31,7 +32,8 @@ class Resident:
         self.request = request
         self.record = Record(run.run, request["token"])
         self.record.node_id = request["node_id"]
-        self.pulse = Pulse(run, request["token"])
+        self.let_go = LetGo(request["let_go"], request["token"])
+        self.pulse = Pulse(run, request["token"], self.let_go)
         self.window = Window(run, request, self.record, self.pulse)
         self.asd = Asd(run.tree)
 
@@ -70,6 +72,7 @@ class Resident:
             "memory_locked": memory_locked,
         }
         self.run.write(ARMED, armed)
+        self.let_go.begin(self.pulse.start_s)
 
     def live(self) -> None:
         """Go through the window; return when everything is undone and the evidence is written."""
@@ -120,6 +123,11 @@ class Resident:
             raise WriteStopEndError("failure", f"woke {late_s:.1f} s after T0")
 
     def _ended(self, reason: str, detail: str) -> None:
+        if reason == "resume":
+            self.record.stamp("told")
+            self.window.watch_for_writes(last=True)
+        elif self.let_go.trouble is not None:
+            self.record.complain("let_go", self.let_go.trouble)
         started = self.record.times["guard_sent"] is not None
         self.record.ended_by = reason if started else "never_started"
         if detail:
@@ -143,6 +151,7 @@ class Resident:
         self.run.write(INTENT, intent)
 
     def _report(self) -> None:
+        self.let_go.end()
         self.window.report_aside()
         stepped_s = self.pulse.wall_clock_step_s()
         if stepped_s is not None:

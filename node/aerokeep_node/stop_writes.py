@@ -54,6 +54,7 @@ def run(tree: Tree, parameters: Dict[str, str]) -> Dict[str, Any]:
         connection.close()
     request = {
         "token": parameters["Token"],
+        "let_go": parameters["LetGo"],
         "start_at": start_at,
         "end_at": end_at,
         "address": asd.address,

@@ -141,13 +141,13 @@ class Window:
             self._record.times["frozen"] = max(instants)
         self._wait(lambda: self._note_synced(syncs))
 
-    def watch_for_writes(self) -> None:
-        """Note until when nothing was written.
+    def watch_for_writes(self, *, last: bool = False) -> None:
+        """Note until when nothing was written; the ``last`` look comes after the word that the cut is over.
 
         The nodes of a cluster are not lifted at the same instant, and writes of the first ones reach replicas on those
         that are still guarded: what counts is that nothing moved until the cut was over.
         """
-        if monotonic_s() - self._watched_s < WATCH_S:
+        if monotonic_s() - self._watched_s < WATCH_S and not last:
             return
         self._watched_s = monotonic_s()
         for name, known in self._record.namespaces.items():
@@ -156,9 +156,12 @@ class Window:
             asked_at = time.time()
             try:
                 now = read_activity(self._reader, name, WATCH_ASK_S).as_json()
-            except (InfoError, InfoSilenceError) as error:
+            except InfoError as error:
                 self._record.complain("watch", str(error))
                 continue
+            except InfoSilenceError as error:
+                self._record.complain("watch", str(error))
+                return  # it answers for no other namespace either, and letting go must not wait for each
             before = known["before"]
             moved = sorted(key for key in {**before, **now} if now.get(key) != before.get(key))
             known["changed"] = moved[:MOST_NAMED]
