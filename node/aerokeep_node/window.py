@@ -21,7 +21,7 @@ SETTLE_S = 0.3
 SAMPLE_S = 0.05
 QUICK_TICK_S = 0.002
 ASK_S = 1.0
-WATCH_S = 0.1
+WATCH_S = 0.05
 WATCH_ASK_S = 0.2
 """A server that does not answer must not keep the lease from ending on time."""
 MOST_NAMED = 5

@@ -13,7 +13,9 @@ PLANNED_FLUSH_S = 1.0
 freeze (58-73 ms on a real server). A host that takes longer costs the label, never the data."""
 LONGEST_HOLD_ON_S = 1.0
 """A clock that is worse than that gives no `cluster` label within any budget."""
-ROUNDING_S = 0.01
+LAST_LOOK_S = 0.12
+"""Hosts look 20 times a second whether anything was written. Nodes that let go first take writes, which reach replicas
+on those that have not yet: every host must have looked once more before any lets go."""
 CUT_MARGIN_S = 1.0
 """A cut is not requested later than this before T1: its answer must come while writes are still stopped."""
 
@@ -43,7 +45,7 @@ def hold_on_s(clocks: Iterable[Clock]) -> float:
     against the bound), and the controller's to be late by its own. An unsynchronised clock proves nothing anyway.
     """
     errors = [clock.error_s for clock in clocks if clock.synchronised]
-    return min(LONGEST_HOLD_ON_S, CONTROLLER_ERROR_S + 2 * max(errors, default=0.0) + ROUNDING_S)
+    return min(LONGEST_HOLD_ON_S, CONTROLLER_ERROR_S + 2 * max(errors, default=0.0) + LAST_LOOK_S)
 
 
 def decision_time(window: Window, *, now: datetime) -> datetime:
