@@ -12,6 +12,7 @@ from aerokeep_node.flush import LONGEST_SLEEP_S
 from aerokeep_node.let_go import LetGo
 from aerokeep_node.pulse import Pulse, WriteStopEndError
 from aerokeep_node.refusal import RefusalError
+from aerokeep_node.route import route_of
 from aerokeep_node.run_directory import ARMED, EVIDENCE, INTENT, RunDirectory
 from aerokeep_node.undo import undo
 from aerokeep_node.window import Window
@@ -19,6 +20,8 @@ from aerokeep_node.window import Window
 BULK_SYNC_S = 4.0
 PREPARE_S = LONGEST_SLEEP_S + 0.5
 """So long before T0 the flush rhythm is shortened, so that the server follows it when the proof begins."""
+LOGIN_SLACK_S = 2.0
+"""Where each question is a program that logs in first, undoing begins so long before T1, to be done by then."""
 LATE_START_S = 0.5
 """A host that was suspended over T0 must not begin a window that the controller takes for over."""
 SECOND_LINE_AFTER_S = 5.0
@@ -52,7 +55,8 @@ class Resident:
         self.window.get_ready()
         self.window.bulk_sync()
         clock = read_clock()
-        self.pulse.set_deadlines(self.request["start_at"], self.request["end_at"], clock)
+        slack_s = 0.0 if route_of(self.request["route"]).astools is None else LOGIN_SLACK_S
+        self.pulse.set_deadlines(self.request["start_at"], self.request["end_at"] - slack_s, clock)
         if self.pulse.called_off():
             raise RefusalError("tombstone", "this run was resumed before it was armed")
         if monotonic_s() >= self.pulse.start_s:
@@ -140,8 +144,7 @@ class Resident:
             "token": self.record.token,
             "node_id": self.record.node_id,
             "state": state,
-            "address": self.request["address"],
-            "port": self.request["port"],
+            "route": self.request["route"],
             "former": self.request["former"],
             "mounts": self.request["freeze"],
             "resident": os.getpid(),

@@ -84,11 +84,10 @@ class Writes:
 
 
 class VirtualInfo:
-    """An info connection to a virtual server; its address is the server itself."""
+    """An info connection to a virtual server."""
 
-    def __init__(self, address: VirtualServer, port: int) -> None:
-        del port
-        self._server = address
+    def __init__(self, server: VirtualServer) -> None:
+        self._server = server
         self._due_s: float | None = None
 
     def open(self, timeout_s: float = 0.0) -> None:
@@ -97,6 +96,10 @@ class VirtualInfo:
     def close(self) -> None:
         """What was awaited is awaited no more."""
         self._due_s = None
+
+    def patience(self, timeout_s: float) -> float:
+        """As long as was asked for."""
+        return timeout_s
 
     def send(self, command: str) -> None:
         """Ask, and do not wait."""
@@ -212,8 +215,7 @@ def shipped_code_on(
         for module in (lease, pulse, window, let_go):
             patches.enter_context(patch.object(module, "monotonic_s", clock.monotonic))
         for module, name, stand_in in (
-            (window, "InfoConnection", VirtualInfo),
-            (settings, "InfoConnection", VirtualInfo),
+            (window, "route_of", lambda told: told),
             (window, "Task", VirtualTask),
             (window, "sync_filesystem", lambda _: clock.sleep(calibration.freeze.draw(chance))),
             (window, "Aside", aside),
@@ -243,8 +245,7 @@ class VirtualHost:
             "node_id": node_id,
             "start_at": window_s[0],
             "end_at": window_s[1],
-            "address": server,
-            "port": 0,
+            "route": SimpleNamespace(connection=lambda: VirtualInfo(server)),
             "work_directory": "",
             "conf_path": "",
             "former": {NAMESPACE: dict(FORMER)},
