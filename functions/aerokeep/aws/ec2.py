@@ -13,11 +13,13 @@ from aerokeep.model.cluster import Tag
 from aerokeep.model.instance import AttachedVolume, Instance
 from aerokeep.model.plan import NodePlan
 from aerokeep.model.recovery_point import Snapshot, SnapshotState
+from aerokeep.model.run import RunRef
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, SnapshotTypeDef, VolumeTypeDef
 
+RUN_TAG, TRY_TAG = "aerokeep:run", "aerokeep:try"
 _LIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
 _SPEC_FIELDS = (
     "InstanceType",
@@ -99,9 +101,18 @@ def _instance(raw: "InstanceTypeDef", volumes: dict[str, AttachedVolume]) -> Ins
 class DoubtfulCutError(Exception):
     """No clear answer came: the set may or may not exist. Look up by tag; never call again blindly."""
 
+    def __init__(self, detail: str, *, answered: bool) -> None:
+        super().__init__(detail)
+        self.answered = answered
+        """AWS said something, such as that it is overloaded."""
+
 
 class RefusedCutError(Exception):
     """AWS said no: there is no set."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
 
 
 class Cutter:
@@ -141,10 +152,10 @@ class Cutter:
         except ClientError as error:
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             if status >= 500:  # noqa: PLR2004 - HTTP: the server does not know either
-                raise DoubtfulCutError(f"{code_of(error)}: {error}") from error
-            raise RefusedCutError(f"{code_of(error)}: {error}") from error
+                raise DoubtfulCutError(f"{code_of(error)}: {error}", answered=True) from error
+            raise RefusedCutError(code_of(error), str(error)) from error
         except HTTPClientError as error:
-            raise DoubtfulCutError(str(error)) from error
+            raise DoubtfulCutError(str(error), answered=False) from error
         return {str(s["VolumeId"]): str(s["SnapshotId"]) for s in reply["Snapshots"]}
 
 
@@ -161,18 +172,22 @@ class Snapshots:
 
     def of_run(self, run_id: str) -> list[Snapshot]:
         """All snapshots that carry the run's tag; paged, always filtered (a bare Describe has a smaller bucket)."""
-        return self._found("tag:aerokeep:run", [run_id])
+        return self._found({f"tag:{RUN_TAG}": [run_id]})
+
+    def of_try(self, run: RunRef) -> list[Snapshot]:
+        """Those of one try of a run."""
+        return self._found({f"tag:{RUN_TAG}": [run.run_id], f"tag:{TRY_TAG}": [str(run.try_number)]})
 
     def described(self, snapshot_ids: Iterable[str]) -> list[Snapshot]:
         """Those of the snapshots that exist, whatever they are tagged with."""
         # A filter, not SnapshotIds: one unknown id would fail the whole call.
-        return [found for portion in portions(snapshot_ids) for found in self._found("snapshot-id", portion)]
+        return [found for portion in portions(snapshot_ids) for found in self._found({"snapshot-id": portion})]
 
-    def _found(self, name: str, values: list[str]) -> list[Snapshot]:
+    def _found(self, filters: Mapping[str, list[str]]) -> list[Snapshot]:
         with translated("DescribeSnapshots"):
             pages = self._ec2.get_paginator("describe_snapshots").paginate(
                 OwnerIds=["self"],
-                Filters=[{"Name": name, "Values": values}],
+                Filters=[{"Name": name, "Values": values} for name, values in filters.items()],
                 PaginationConfig={"PageSize": 200},
             )
             return [_snapshot(raw) for page in pages for raw in page["Snapshots"]]

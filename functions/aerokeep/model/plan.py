@@ -71,3 +71,5 @@ class Window(Wire):
     go: bool
     """False after a no-go: nothing is stopped, and every host holds a tombstone for the run."""
     no_go_reason: str | None = None
+    notes: tuple[str, ...] = ()
+    """What the operator should know of how it was laid out."""

@@ -1,19 +1,24 @@
 """State ``CutSnapshots``: one CreateSnapshots per node, all nodes at once, inside the window or not at all."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from aerokeep.aws.catalog import Catalog
-from aerokeep.aws.ec2 import Cutter, DoubtfulCutError, RefusedCutError, Snapshots
+from aerokeep.aws.ec2 import TRY_TAG, Cutter, DoubtfulCutError, RefusedCutError, Snapshots
+from aerokeep.aws.timings import Timings
 from aerokeep.aws.vault import Runs
 from aerokeep.model.errors import NotReadyError
 from aerokeep.model.plan import BackupPlan, NodePlan, Window
 from aerokeep.model.recovery_point import Cut, NodeCut
 from aerokeep.model.run import RunRef
+from aerokeep.model.timing import Timing
 from aerokeep.model.wire import Instant, Wire
 from aerokeep.rules.plan import MOST_NODES_PER_BARRIER
+from aerokeep.rules.second_try import Trouble, cut_may_succeed_later, judge_another_try
+from aerokeep.rules.timing import slowest_s
+from aerokeep.steps.shared.tries import keep_reason
 from aerokeep.steps.step import Clock, logger, step
 
 PACED_PER_S = 4.0
@@ -30,46 +35,85 @@ class Output(Wire):
     snapshots: int
     spread_s: float
     """From the first request to the last response."""
+    again: bool = False
+    """Not every node was cut: this try is over, and another one follows."""
 
 
 class Uncut(Wire):
-    """A node without a clear answer."""
+    """A node without a set, as far as is known."""
 
     instance_id: str
     requested_at: Instant
     reason: str
-    doubtful: bool
+    passing: bool
+    """It may go better in a minute."""
+    doubtful: bool = False
     """The set may exist all the same."""
+    waited_until: Instant | None = None
+    """When an answer was no longer waited for; None where there was one, or no request at all."""
 
 
-def run(request: RunRef, *, runs: Runs, catalog: Catalog, cutter: Cutter, snapshots: Snapshots, clock: Clock) -> Output:
+def run(
+    request: RunRef,
+    *,
+    runs: Runs,
+    catalog: Catalog,
+    timings: Timings,
+    cutter: Cutter,
+    snapshots: Snapshots,
+    clock: Clock,
+) -> Output:
     """Warm up, wait for the planned instant, cut every node in parallel, and write down when.
 
     Raises:
-        NotReadyError: too late for the window, cut already, or a node's cut failed. Nothing is retried here: two sets
-            would result, and a new try is a decision with a budget of its own.
+        NotReadyError: too late for the window, cut already, or a node's cut failed and that is not tried again. Nothing
+            is retried here: two sets would result, and a new try is a decision with a budget of its own.
 
     """
     plan = runs.read(request, "plan", BackupPlan)
-    window = runs.find(request, "window", Window) if plan.stop_writes else None
+    window = runs.find(request, request.of_try("window"), Window) if plan.stop_writes else None
     window = window if window is not None and window.go else None
     last_at = window.end_at if window else clock() + timedelta(seconds=_pacing_s(plan))
     catalog.require(request, busy_until=last_at + timedelta(seconds=BUSY_S))
-    if snapshots.of_run(request.run_id):
+    if snapshots.of_try(request):
         raise NotReadyError(f"already_cut: snapshots of run {request.run_id} exist: start a new backup")
     outcomes = _cut_all(plan, request, cutter, catalog, clock, window)
+    if window is not None:
+        _remember(request, outcomes, timings)
     cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
     uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
-    for found in _look_up(plan, [u for u in uncut.values() if u.doubtful], request, snapshots, clock):
+    for found in _look_up(plan, list(uncut.values()), request, snapshots, clock):
         cuts[found.instance_id] = found
         del uncut[found.instance_id]
     if uncut:
-        raise NotReadyError(f"cut_failed: {'; '.join(f'{i}: {u.reason}' for i, u in sorted(uncut.items()))}")
+        return _uncut(request, uncut.values(), runs)
     cut = Cut(nodes=tuple(cuts[node.instance_id] for node in plan.nodes))
     runs.write(request, "cut", cut)
     spread_s = (cut.last_response - cut.first_request).total_seconds()
     logger.info("snapshots cut", snapshots=len(cut.snapshot_ids), spread_s=spread_s)
     return Output(snapshots=len(cut.snapshot_ids), spread_s=spread_s)
+
+
+def _uncut(request: RunRef, uncut: Iterable[Uncut], runs: Runs) -> Output:
+    """A set that is not whole is none: judge another try."""
+    troubles = [Trouble(where=one.instance_id, what=one.reason, passing=one.passing) for one in uncut]
+    verdict = judge_another_try(request.try_number, troubles)
+    if not verdict.again:
+        raise NotReadyError(f"cut_failed: {verdict.reason}")
+    logger.warning("cut failed", reason=verdict.reason)
+    keep_reason(request, f"cut_failed: {verdict.reason}", runs)
+    return Output(snapshots=0, spread_s=0.0, again=True)
+
+
+def _remember(request: RunRef, outcomes: Sequence[NodeCut | Uncut], timings: Timings) -> None:
+    """Whatever becomes of this run, later ones are planned from it; an answer that never came took at least so long."""
+    calls = [
+        (outcome.requested_at, outcome.responded_at if isinstance(outcome, NodeCut) else outcome.waited_until)
+        for outcome in outcomes
+    ]
+    slowest = slowest_s((asked, answered) for asked, answered in calls if answered is not None)
+    if (trouble := timings.record(request, Timing(slowest_cut_s=slowest))) is not None:
+        logger.warning("timing not kept", reason=trouble)
 
 
 def tags_of(request: RunRef) -> Mapping[str, str]:
@@ -78,6 +122,7 @@ def tags_of(request: RunRef) -> Mapping[str, str]:
         "aerokeep:cluster": request.cluster,
         "aerokeep:point": request.point_id,
         "aerokeep:run": request.run_id,
+        TRY_TAG: str(request.try_number),
     }
 
 
@@ -118,18 +163,17 @@ def _cut_node(
     node: NodePlan, request: RunRef, cutter: Cutter, clock: Clock, deadline: datetime | None
 ) -> NodeCut | Uncut:
     requested_at = clock()
-
-    def uncut(reason: str, *, doubtful: bool = False) -> Uncut:
-        return Uncut(instance_id=node.instance_id, requested_at=requested_at, reason=reason, doubtful=doubtful)
-
+    uncut = Uncut(instance_id=node.instance_id, requested_at=requested_at, reason="", passing=True)
     if deadline is not None and requested_at > deadline:
-        return uncut(f"cut_late: {(requested_at - deadline).total_seconds():.1f} s past the window's last instant")
+        late_s = (requested_at - deadline).total_seconds()
+        return uncut.model_copy(update={"reason": f"cut_late: {late_s:.1f} s past the window's last instant"})
     try:
         taken = cutter.cut(node, tags=tags_of(request))
     except RefusedCutError as error:
-        return uncut(str(error))
+        return uncut.model_copy(update={"reason": str(error), "passing": cut_may_succeed_later(error.code)})
     except DoubtfulCutError as error:
-        return uncut(str(error), doubtful=True)
+        waited_until = None if error.answered else clock()
+        return uncut.model_copy(update={"reason": str(error), "doubtful": True, "waited_until": waited_until})
     return NodeCut(
         instance_id=node.instance_id,
         node_id=node.node_id,
@@ -140,24 +184,29 @@ def _cut_node(
 
 
 def _look_up(
-    plan: BackupPlan, doubtful: Sequence[Uncut], request: RunRef, snapshots: Snapshots, clock: Clock
+    plan: BackupPlan, uncut: Sequence[Uncut], request: RunRef, snapshots: Snapshots, clock: Clock
 ) -> list[NodeCut]:
-    """Find by tag the sets whose answers were lost; the time of the look-up is the only safe end of such a cut."""
+    """Find by tag the sets whose answers were lost; the time of the look-up is the only safe end of such a cut.
+
+    Where a node certainly has no set, the others' don't matter, and writes are still stopped.
+    """
+    if not all(one.doubtful for one in uncut):
+        return []
     nodes = {node.instance_id: node for node in plan.nodes}
     found: dict[str, NodeCut] = {}
-    for _ in range(LOOKUP_TRIES if doubtful else 0):
-        by_volume = {snapshot.volume_id: snapshot.id for snapshot in snapshots.of_run(request.run_id)}
-        for uncut in doubtful:
-            node = nodes[uncut.instance_id]
+    for _ in range(LOOKUP_TRIES if uncut else 0):
+        by_volume = {snapshot.volume_id: snapshot.id for snapshot in snapshots.of_try(request)}
+        for one in uncut:
+            node = nodes[one.instance_id]
             if node.volume_ids <= by_volume.keys():
-                found[uncut.instance_id] = NodeCut(
+                found[one.instance_id] = NodeCut(
                     instance_id=node.instance_id,
                     node_id=node.node_id,
-                    requested_at=uncut.requested_at,
+                    requested_at=one.requested_at,
                     responded_at=clock(),
                     snapshots={volume: by_volume[volume] for volume in node.volume_ids},
                 )
-        if len(found) == len(doubtful):
+        if len(found) == len(uncut):
             break
         time.sleep(1)
     return list(found.values())
