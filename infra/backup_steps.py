@@ -36,7 +36,9 @@ def _protect_nodes(may: ComputeGrants) -> None:
 
 def _stop_writes(may: StepGrants) -> None:
     may.send("stop-writes", "resume-writes")  # no-go: tombstones for hosts that were armed
-    may.use_catalog("Query", "UpdateItem")  # how long earlier cuts took; busy_until, if the lock is still this run's
+    # How long earlier cuts took; other clusters' cuts, and its own made known; busy_until, if the lock is still its own
+    may.use_catalog("GetItem", "Query", "UpdateItem")
+    may.describe("ec2:DescribeSnapshots")  # what others in the account take of the same bucket
     may.read_vault(RUNS)
     may.write_vault(RUNS)
 

@@ -178,6 +178,10 @@ class Snapshots:
         """Those of one try of a run."""
         return self._found({f"tag:{RUN_TAG}": [run.run_id], f"tag:{TRY_TAG}": [str(run.try_number)]})
 
+    def pending(self) -> list[Snapshot]:
+        """All of the account that are not complete yet: one that was begun lately is among them."""
+        return self._found({"status": ["pending"]})
+
     def described(self, snapshot_ids: Iterable[str]) -> list[Snapshot]:
         """Those of the snapshots that exist, whatever they are tagged with."""
         # A filter, not SnapshotIds: one unknown id would fail the whole call.

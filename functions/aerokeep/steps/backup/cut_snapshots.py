@@ -71,14 +71,18 @@ def run(
 
     """
     plan = runs.read(request, "plan", BackupPlan)
-    window = runs.find(request, request.of_try("window"), Window) if plan.stop_writes else None
-    window = window if window is not None and window.go else None
-    last_at = window.end_at if window else clock() + timedelta(seconds=_pacing_s(plan))
+    planned = runs.find(request, request.of_try("window"), Window) if plan.stop_writes else None
+    window = planned if planned is not None and planned.go else None
+    at_once = 0 if planned is not None and planned.paced else MOST_NODES_PER_BARRIER
+    pacing_s = max(0, len(plan.nodes) - at_once) / PACED_PER_S
+    last_at = window.end_at if window else clock() + timedelta(seconds=pacing_s)
     catalog.require(request, busy_until=last_at + timedelta(seconds=BUSY_S))
     if snapshots.of_try(request):
         raise NotReadyError(f"already_cut: snapshots of run {request.run_id} exist: start a new backup")
-    outcomes = _cut_all(plan, request, cutter, catalog, clock, window)
-    if window is not None:
+    if window is None:
+        outcomes = _cut_one_by_one(plan, request, cutter, clock, at_once=at_once)
+    else:
+        outcomes = _cut_together(plan, request, cutter, catalog, clock, window)
         _remember(request, outcomes, timings)
     cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
     uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
@@ -126,32 +130,31 @@ def tags_of(request: RunRef) -> Mapping[str, str]:
     }
 
 
-def _cut_all(
-    plan: BackupPlan, request: RunRef, cutter: Cutter, catalog: Catalog, clock: Clock, window: Window | None
+def _cut_one_by_one(
+    plan: BackupPlan, request: RunRef, cutter: Cutter, clock: Clock, *, at_once: int
 ) -> list[NodeCut | Uncut]:
-    def cut(node: NodePlan) -> NodeCut | Uncut:
-        return _cut_node(node, request, cutter, clock, window.cut_deadline if window else None)
-
+    """No cut waits for another, so those beyond the first are spread: CreateSnapshots has a bucket (aws.md §A3)."""
     with ThreadPoolExecutor(max_workers=min(len(plan.nodes), MOST_NODES_PER_BARRIER)) as pool:
-        if window is None:
-            return list(pool.map(cut, _paced(plan.nodes)))
+        paced = _paced(plan.nodes, at_once=at_once)
+        return list(pool.map(lambda node: _cut_node(node, request, cutter, clock, None), paced))
+
+
+def _paced(nodes: Sequence[NodePlan], *, at_once: int) -> Iterator[NodePlan]:
+    for number, node in enumerate(nodes):
+        if number >= at_once:
+            time.sleep(1 / PACED_PER_S)
+        yield node
+
+
+def _cut_together(
+    plan: BackupPlan, request: RunRef, cutter: Cutter, catalog: Catalog, clock: Clock, window: Window
+) -> list[NodeCut | Uncut]:
+    with ThreadPoolExecutor(max_workers=min(len(plan.nodes), MOST_NODES_PER_BARRIER)) as pool:
         list(pool.map(lambda node: cutter.warm(node.instance_id), plan.nodes))
         _wait_until(window.start_at, clock)
         catalog.require(request)  # a minute may have passed; the hosts are still flushing, so this costs no time
         _wait_until(window.cut_at, clock)
-        return list(pool.map(cut, plan.nodes))
-
-
-def _pacing_s(plan: BackupPlan) -> float:
-    return max(0, len(plan.nodes) - MOST_NODES_PER_BARRIER) / PACED_PER_S
-
-
-def _paced(nodes: Sequence[NodePlan]) -> Iterator[NodePlan]:
-    """Where no cut waits for another, a large cluster's are spread: CreateSnapshots has a bucket (aws.md §A3)."""
-    for number, node in enumerate(nodes):
-        if number >= MOST_NODES_PER_BARRIER:
-            time.sleep(1 / PACED_PER_S)
-        yield node
+        return list(pool.map(lambda node: _cut_node(node, request, cutter, clock, window.cut_deadline), plan.nodes))
 
 
 def _wait_until(instant: datetime, clock: Clock) -> None:

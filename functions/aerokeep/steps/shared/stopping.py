@@ -114,7 +114,8 @@ class Stopper:
     ) -> Stop:
         """Take the stop back everywhere, with a tombstone for commands that arrive late; then judge another try."""
         verdict = judge_another_try(request.try_number, _troubles(replies))
-        stop = self.call_off(request, window, verdict.reason)
+        reason = f"not_armed: {verdict.reason}"
+        stop = self.call_off(request, window, reason)
         until = self.clock() + timedelta(seconds=CALL_OFF_S)
         resume_writes(request, plan, until=until, hosts=self.hosts, clock=self.clock, tombstone=True)
         if verdict.again and not only_try:
@@ -123,9 +124,7 @@ class Stopper:
         if said_no and not isinstance(host_error("stop-writes", said_no[0]), NotReadyError):
             raise host_error("stop-writes", said_no[0])
         if plan.shortfall is Shortfall.ABORT:
-            raise NotReadyError(
-                f"not_armed: {verdict.reason}: nothing was stopped or cut: look at the SSM agent there, or raise lead_s"
-            )
+            raise NotReadyError(f"{reason}: nothing was stopped or cut: look at the SSM agent there, or raise lead_s")
         return stop
 
 

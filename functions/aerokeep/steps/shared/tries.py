@@ -37,6 +37,6 @@ def keep_reason(run: RunRef, reason: str, runs: Runs) -> None:
 def reason_of(run: RunRef, window: Window | None, runs: Runs) -> str:
     """Why this try came to nothing."""
     if window is not None and window.no_go_reason is not None:
-        return f"not_armed: {window.no_go_reason}"
+        return window.no_go_reason
     cut = runs.find(run, run.of_try("uncut"), Reason)
     return "no reason was written down" if cut is None else cut.reason
