@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 from aerokeep.aws.catalog import Catalog
@@ -21,6 +21,8 @@ from aerokeep.rules.timing import slowest_s
 from aerokeep.steps.shared.tries import keep_reason
 from aerokeep.steps.step import Clock, logger, step
 
+WARM_S = 2.0
+"""So long before T0 each connection is used once more."""
 PACED_PER_S = 4.0
 """A little less than the bucket's refill of 5 a second: others take from it too."""
 BUSY_S = 60
@@ -82,7 +84,7 @@ def run(
     if window is None:
         outcomes = _cut_one_by_one(plan, request, cutter, clock, at_once=at_once)
     else:
-        outcomes = _cut_together(plan, request, cutter, catalog, clock, window)
+        outcomes = cut_together(plan, request, cutter, catalog, clock, window)
         _remember(request, outcomes, timings)
     cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
     uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
@@ -146,15 +148,32 @@ def _paced(nodes: Sequence[NodePlan], *, at_once: int) -> Iterator[NodePlan]:
         yield node
 
 
-def _cut_together(
+def cut_together(
     plan: BackupPlan, request: RunRef, cutter: Cutter, catalog: Catalog, clock: Clock, window: Window
 ) -> list[NodeCut | Uncut]:
-    with ThreadPoolExecutor(max_workers=min(len(plan.nodes), MOST_NODES_PER_BARRIER)) as pool:
-        list(pool.map(lambda node: cutter.warm(node.instance_id), plan.nodes))
+    """All nodes at the planned instant, each by a connection that was opened before."""
+    warm_at = window.start_at - timedelta(seconds=WARM_S)
+    cutter.prepare([node.instance_id for node in plan.nodes], may_go_on=lambda: clock() < warm_at)
+    # Twice as many threads as cuts: a connection that hangs while it is warmed must keep no cut waiting.
+    pool = ThreadPoolExecutor(max_workers=2 * len(plan.nodes))
+    try:
+        _warm(plan, cutter, pool, clock, until=warm_at)
+        _wait_until(warm_at, clock)
+        _warm(plan, cutter, pool, clock, until=window.start_at)  # what was idle for half a minute may be closed
         _wait_until(window.start_at, clock)
         catalog.require(request)  # a minute may have passed; the hosts are still flushing, so this costs no time
         _wait_until(window.cut_at, clock)
         return list(pool.map(lambda node: _cut_node(node, request, cutter, clock, window.cut_deadline), plan.nodes))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _warm(plan: BackupPlan, cutter: Cutter, pool: Executor, clock: Clock, *, until: datetime) -> None:
+    warming = [pool.submit(cutter.warm, node.instance_id) for node in plan.nodes]
+    wait(warming, timeout=max(0.0, (until - clock()).total_seconds()))
+    troubles = [trouble for one in warming if one.done() and (trouble := one.result()) is not None]
+    if cold := sum(not one.done() for one in warming) + len(troubles):
+        logger.warning("connections not warmed", connections=cold, reasons=troubles[:3])
 
 
 def _wait_until(instant: datetime, clock: Clock) -> None:
