@@ -44,33 +44,38 @@ def run(
         ConflictError: the lock is lost.
 
     """
-    plan = runs.read(request, "plan", BackupPlan)
     ended = ended_try(request, runs)
     if ended is None:
-        window = runs.find(request, request.of_try("window"), Window)
-        # Every host says that nothing of this try holds it, and that nothing of it can begin any more.
-        resumed = resumer.end(request, plan, window, tombstone=True) if window is not None else NOBODY
-        reason, stopped_s = reason_of(request, window, runs), write_stop_s(resumed.evidence.values())
-        if resumed.unheard and plan.shortfall is Shortfall.ABORT:
-            unheard = ", ".join(sorted(resumed.unheard))
-            raise NotReadyError(f"{reason}; not tried again, since {unheard} did not confirm that writes flow")
+        ended = _end(request, runs, resumer, meter)
         _delete_sets(request, catalog, snapshots)
-        ended = FailedTry(
-            number=request.try_number,
-            reason=reason,
-            ended_at=clock(),
-            write_stop_s=stopped_s,
-            unheard=resumed.unheard,
-        )
+        ended = ended.model_copy(update={"ended_at": clock()})
         keep_try(request, ended, runs)
-        if stopped_s is not None:
-            meter.record(request.cluster, WriteStopSeconds=stopped_s)
-        logger.warning("try ended", number=ended.number, reason=reason, seconds=stopped_s)
+        logger.warning("try ended", number=ended.number, reason=ended.reason, seconds=ended.write_stop_s)
     left_s = BETWEEN_TRIES_S - (clock() - ended.ended_at).total_seconds()
     if left_s > 0:
         return Output(done=False, wait_s=ceil(left_s), run=request)
     _delete_sets(request, catalog, snapshots)  # of an answer that was lost, the set may have been listed only now
     return Output(done=True, wait_s=0, run=request.on_try(request.try_number + 1))
+
+
+def _end(request: RunRef, runs: Runs, resumer: Resumer, meter: Meter) -> FailedTry:
+    plan = runs.read(request, "plan", BackupPlan)
+    window = runs.find(request, request.of_try("window"), Window)
+    # Every host says that nothing of this try holds it, and that nothing of it can begin any more.
+    resumed = resumer.end(request, plan, window, tombstone=True) if window is not None else NOBODY
+    reason, stopped_s = reason_of(request, window, runs), write_stop_s(resumed.evidence.values())
+    if stopped_s is not None:
+        meter.record(request.cluster, WriteStopSeconds=stopped_s)
+    if resumed.unheard and plan.shortfall is Shortfall.ABORT:
+        unheard = ", ".join(sorted(resumed.unheard))
+        raise NotReadyError(f"{reason}; not tried again, since {unheard} did not confirm that writes flow")
+    return FailedTry(
+        number=request.try_number,
+        reason=reason,
+        ended_at=resumer.clock(),
+        write_stop_s=stopped_s,
+        unheard=resumed.unheard,
+    )
 
 
 def _delete_sets(request: RunRef, catalog: Catalog, snapshots: Snapshots) -> None:
