@@ -73,3 +73,8 @@ class Window(Wire):
     go: bool
     """False after a no-go: nothing is stopped, and every host holds a tombstone for the run."""
     no_go_reason: str | None = None
+    """``code: detail``."""
+    notes: tuple[str, ...] = ()
+    """What the operator should know of how it was laid out."""
+    paced: bool = False
+    """Cuts that are made without it are spread from the first: the account's bucket of CreateSnapshots is low."""

@@ -18,12 +18,12 @@ class Word(Wire):
 
 def where_the_word_will_be(request: RunRef, runs: Runs) -> str:
     """The address that hosts look at."""
-    return runs.presigned_read(request, WORD)
+    return runs.presigned_read(request, request.of_try(WORD))
 
 
 def let_go(request: RunRef, window: Window, runs: Runs) -> None:
     """Put the word; where that fails hosts are told through SSM, or let go at T1, so it is no failure of the run."""
     try:
-        runs.write(request, WORD, Word(token=window.token))
+        runs.write(request, request.of_try(WORD), Word(token=window.token))
     except Exception:  # noqa: BLE001 - whatever it was, it must not hide what the step itself has to say
         logger.warning("the word to let go could not be put", exc_info=True)
