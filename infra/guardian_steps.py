@@ -23,7 +23,16 @@ def _settle_run(may: StepGrants) -> None:
     may.publish_failures()  # a halted run waits for a person
 
 
+def _resume_all(may: StepGrants) -> None:
+    may.read_cluster_parameters()
+    may.use_catalog("GetItem")  # only to keep a halted cluster from being opened by accident
+    may.describe_our_executions()  # whose write stop ends early
+    may.describe("ec2:DescribeInstances", "ec2:DescribeVolumes", sid="FindInstances")  # by tag, whatever is planned
+    may.send("resume-writes")
+
+
 GUARDIAN = (
+    Step("ResumeAll", _resume_all, timeout_s=120),
     Step("FindDeadRuns", _find_dead_runs),
     Step("SettleRun", _settle_run, timeout_s=240),
 )

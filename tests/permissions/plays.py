@@ -91,6 +91,7 @@ def backups(field: Field, name: str) -> None:
     runs.scheduled("backup", ("CommitPoint", How.KILLED_LATE), **CRASH)
     runs.scheduled("backup", ("CutSnapshots", How.KILLED))
     runs.scheduled("backup", ("ResumeWrites", How.STOPPED))
+    done(runs.run(GUARDIAN, resume="all"))
     runs.guard()
     runs.scheduled("backup", ("CommitPoint", How.STOPPED), **CRASH)
     runs.guard()

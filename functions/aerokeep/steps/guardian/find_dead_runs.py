@@ -5,19 +5,12 @@ from typing import Any
 from aerokeep.aws.catalog import LANES, Catalog
 from aerokeep.aws.executions import Executions
 from aerokeep.aws.ssm import Configurations
-from aerokeep.model.cluster import ClusterName
+from aerokeep.model.guardian import GuardianRequest
 from aerokeep.model.run import LockState, RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.rules.dead_runs import Condition, Verdict, judge_lock
 from aerokeep.steps.shared.starting_out import parse_request
 from aerokeep.steps.step import Clock, logger, step
-
-
-class GuardianRequest(Wire):
-    """The execution input of ``guardian``."""
-
-    cluster: ClusterName | None = None
-    """Look at one cluster only."""
 
 
 class Input(Wire):
