@@ -148,7 +148,7 @@ def press_while_running(field: Field, cluster: LightCluster) -> Mapping[str, Any
 
     def ended() -> bool:
         found.update(states.describe_execution(executionArn=arn))
-        return found["status"] != "RUNNING"
+        return str(found["status"]) != "RUNNING"
 
     assert eventually(ended, within_s=60)
     return {**found, "output": json.loads(str(found.get("output") or "{}"))}
