@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from aerokeep.model.cluster import ClusterConfig
-from aerokeep.model.consistency import Label
+from aerokeep.model.consistency import Consistency, Label
 from aerokeep.model.files import NodeFiles
 from aerokeep.model.inventory import Inventory
 from aerokeep.model.plan import BackupPlan, Window
@@ -69,6 +69,14 @@ class Cut(Wire):
     def last_response(self) -> Instant:
         """After this instant no write may be in the point."""
         return max(node.responded_at for node in self.nodes)
+
+
+class PointEntry(Wire):
+    """A committed point as the catalog's index has it."""
+
+    point_id: str
+    started_at: Instant
+    consistency: Consistency
 
 
 class Manifest(Wire):

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from aerokeep.aws.catalog import LANES, Catalog
 from aerokeep.aws.ec2 import Instances
 from aerokeep.aws.errors import known
 from aerokeep.aws.executions import Executions
@@ -17,9 +16,10 @@ from aerokeep.model.resumption import HostResumption
 from aerokeep.model.run import LockState
 from aerokeep.model.wire import Wire
 from aerokeep.rules.break_glass import UNDOING, Report, judge_resume, report
+from aerokeep.steps.shared.holders import Holders
 from aerokeep.steps.shared.listening import listen
 from aerokeep.steps.shared.starting_out import parse_request
-from aerokeep.steps.step import Clock, logger, step
+from aerokeep.steps.step import Clock, Meter, logger, step
 
 ASK_AGAIN_S = 2.0
 ANSWER_S = 15
@@ -51,11 +51,11 @@ def run(
     request: Input,
     *,
     configurations: Configurations,
-    catalog: Catalog,
-    executions: Executions,
+    holders: Holders,
     instances: Instances,
     hosts: Hosts,
     clock: Clock,
+    meter: Meter,
 ) -> Output:
     """Ask the instances that carry the cluster's tag: neither vault nor plan nor lock has to be right for that.
 
@@ -65,7 +65,7 @@ def run(
     """
     wanted = parse_request(GuardianRequest, request.request)
     config = configurations.of_cluster(wanted.cluster or "")
-    holders = _judge_locks(config.name, wanted, catalog, executions)
+    held_by = _judge_locks(config.name, wanted, holders)
     nodes = instances.of_tag(config.tag)
     if not nodes:
         raise RejectedError(
@@ -79,20 +79,21 @@ def run(
         {i: _last_word(reply) for i, reply in told.items() if reply is None or reply.refusal is not None},
     )
     logger.warning("writes resumed by hand", cluster=config.name, done=outcome.done, words=outcome.words)
+    meter.record(config.name, GuardianActions=1)
     others = sorted(node.instance_id for node in nodes if node.instance_id not in running)
-    return Output(cluster=config.name, holders=holders, report=outcome, not_running=tuple(others))
+    return Output(cluster=config.name, holders=held_by, report=outcome, not_running=tuple(others))
 
 
-def _judge_locks(cluster: str, wanted: GuardianRequest, catalog: Catalog, executions: Executions) -> tuple[str, ...]:
+def _judge_locks(cluster: str, wanted: GuardianRequest, holders: Holders) -> tuple[str, ...]:
     """What the catalog can't tell does not hinder: a half-restored cluster is kept closed by its hosts, too."""
     try:
         with known():
-            locks = [lock for lane in LANES if (lock := catalog.standing(cluster, lane=lane)) is not None]
+            locks = holders.of_cluster(cluster)
     except AerokeepError as error:
         logger.exception("locks unread", cluster=cluster)
         return (f"unknown, since the catalog can't be read: {error}",)
     judge_resume(cluster, locks, named=wanted.halted)
-    return tuple(_words(lock, executions) for lock in locks)
+    return tuple(_words(lock, holders.executions) for lock in locks)
 
 
 def _words(lock: LockState, executions: Executions) -> str:
