@@ -23,6 +23,7 @@ from infra.watch import Watch
 # A backup that could not start for longer than this is reported, not started late.
 OLDEST_START = cdk.Duration.minutes(15)
 GUARDIAN_ROUND = cdk.Duration.minutes(5)
+ORPHANS_ROUND = cdk.Duration.hours(1)
 PROTECT_ROUND = cdk.Duration.hours(1)
 # The alarms of nodes want a value a minute.
 HEALTH_ROUND = cdk.Duration.minutes(1)
@@ -90,6 +91,14 @@ class TriggerStack(cdk.Stack):
             request={},
             description="Aerokeep: settle what dead executions left",
             oldest=GUARDIAN_ROUND,
+        )
+        schedules.start(
+            guardian,
+            "orphans",
+            expression=scheduler.ScheduleExpression.rate(ORPHANS_ROUND),
+            request={"orphans": "delete"},
+            description="Aerokeep: delete what dead runs left in AWS and nobody names, report the rest",
+            oldest=ORPHANS_ROUND,
         )
         events.Rule(
             self,

@@ -12,6 +12,7 @@ from infra.names import METRICS, PREFIX, WATCH_PREFIX
 
 AGE, RANK = "NewestPointAgeSeconds", "NewestPointRank"
 STOP, LEASES, ACTIONS = "WriteStopSeconds", "LeasesEnded", "GuardianActions"
+ORPHANS = "OrphansKept"
 LABELS = ("cluster", "node", "crash")
 HEALTH_PERIOD = cdk.Duration.minutes(5)
 """``health`` records the ages each minute."""
@@ -66,6 +67,16 @@ def alarms_of(name: str, cluster: Cluster) -> list[Watched]:
             dimensions=of_run,
             above=MOST_ACTIONS_A_DAY,
             period=cdk.Duration.days(1),
+        ),
+        Watched(
+            "orphans-kept",
+            "for a day there has been something of a dead run that nobody names and that a person has to look at",
+            metric=ORPHANS,
+            statistic="Maximum",
+            dimensions=of_run,
+            above=0,
+            period=cdk.Duration.hours(1),
+            periods=24,
         ),
     ]
     if (hours := cluster.oldest_point_hours) is not None:
@@ -134,7 +145,7 @@ def _rows(name: str, cluster: Cluster) -> list[list[cloudwatch.IWidget]]:
     ages = [_metric(AGE, {"cluster": name, "label": label}, "Maximum", HEALTH_PERIOD, label) for label in LABELS]
     stops = [_metric(STOP, of_run, statistic, hour, statistic) for statistic in ("p50", "p99")]
     rank = _metric(RANK, {"cluster": name}, "Minimum", hour, "3 cluster, 2 node, 1 crash")
-    acts = [_metric(metric, of_run, "Sum", hour, metric) for metric in (ACTIONS, LEASES)]
+    acts = [_metric(metric, of_run, "Sum", hour, metric) for metric in (ACTIONS, LEASES, ORPHANS)]
     budget = cloudwatch.HorizontalAnnotation(value=cluster.write_stop.budget_s, label="budget")
     oldest = cluster.oldest_point_hours
     limit = [] if oldest is None else [cloudwatch.HorizontalAnnotation(value=oldest * 3600, label="rpo_hours")]
@@ -144,6 +155,6 @@ def _rows(name: str, cluster: Cluster) -> list[list[cloudwatch.IWidget]]:
             cloudwatch.GraphWidget(title=f"{name}: age of the newest point (s)", left=ages, left_annotations=limit),
             cloudwatch.GraphWidget(title=f"{name}: writes stopped (s)", left=stops, left_annotations=[budget]),
             cloudwatch.GraphWidget(title=f"{name}: label of the newest point", left=[rank]),
-            cloudwatch.GraphWidget(title=f"{name}: guardian and leases", left=acts),
+            cloudwatch.GraphWidget(title=f"{name}: guardian, leases, orphans", left=acts),
         ],
     ]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, SnapshotTypeDef, VolumeTypeDef
 
 _LIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
+_LOCKED = ("compliance", "governance", "compliance-cooloff")
+"""States of a snapshot lock in which it can't be deleted; the fourth one is ``expired``."""
 _SPEC_FIELDS = (
     "InstanceType",
     "ImageId",
@@ -162,6 +164,24 @@ class Snapshots:
     def of_run(self, run_id: str) -> list[Snapshot]:
         """All snapshots that carry the run's tag; paged, always filtered (a bare Describe has a smaller bucket)."""
         return self._found("tag:aerokeep:run", [run_id])
+
+    def of_any_run(self) -> list[Snapshot]:
+        """All snapshots that any run has made."""
+        return self._found("tag-key", ["aerokeep:run"])
+
+    def locked(self) -> set[str]:
+        """Which snapshots of this account nobody can delete for now."""
+        found: set[str] = set()
+        token: dict[str, Any] = {}
+        while True:
+            with translated("DescribeLockedSnapshots"):
+                reply = self._ec2.describe_locked_snapshots(
+                    Filters=[{"Name": "lock-state", "Values": list(_LOCKED)}], **token
+                )
+            found |= {str(entry["SnapshotId"]) for entry in reply["Snapshots"]}
+            if not reply.get("NextToken"):
+                return found
+            token = {"NextToken": reply["NextToken"]}
 
     def described(self, snapshot_ids: Iterable[str]) -> list[Snapshot]:
         """Those of the snapshots that exist, whatever they are tagged with."""
