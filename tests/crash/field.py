@@ -213,6 +213,15 @@ class Field:
                     ExpressionAttributeValues={":past": {"S": "2001-01-01T00:00:00+00:00"}},
                 )
 
+    def forget_lock(self, cluster: str) -> None:
+        """Release a lock as an operator does by hand: nobody settles its run any more."""
+        self.region.client("dynamodb").update_item(
+            TableName=self.outputs["CatalogName"],
+            Key=_key(cluster, LANES[0]),
+            UpdateExpression="REMOVE #owner",
+            ExpressionAttributeNames={"#owner": "owner"},
+        )
+
     # -- the vault
 
     def manifest(self, cluster: str, point: str) -> dict[str, Any]:
