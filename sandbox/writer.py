@@ -39,6 +39,14 @@ class Writer:
             time.sleep(0.05)
         time.sleep(seconds)
 
+    def pause(self) -> None:
+        """Let it stand still where it is."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """Let it finish its ledger."""
         if self._process.poll() is None:
