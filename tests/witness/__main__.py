@@ -24,7 +24,8 @@ def main(argv: list[str] | None = None) -> int:
     tasks: list[Task] = [*mutation_rounds_of(names, lanes=given.lanes), *rounds_of(seeds, lanes=given.lanes)]
     outcomes: list[Outcome] = []
     tried: list[Tried] = []
-    with Crew(Player(given.lanes, given.mode), processes=min(given.processes, len(tasks))) as crew:
+    crew = Crew(Player(given.lanes, given.mode), processes=min(given.processes, len(tasks)))
+    with crew:
         crew.give(tasks)
         for result in crew.results(len(seeds) + len(names)):
             match result:
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     caught = sum(mutation.caught for mutation in tried)
     print(f"witness: runs={len(outcomes)} mislabelled={mislabelled} mutations_caught={caught}/{len(names)}", flush=True)
     sound = len(outcomes) == len(seeds) and not any(outcome.fault for outcome in outcomes)
-    return 0 if sound and caught == len(names) else 1
+    return 0 if sound and caught == len(names) and crew.ended_well else 1
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

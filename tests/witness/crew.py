@@ -74,6 +74,11 @@ class Crew:
                 process.terminate()
             process.join()
 
+    @property
+    def ended_well(self) -> bool:
+        """Every process has put everything away."""
+        return all(process.exitcode == 0 for process in self._processes)
+
     def give(self, tasks: Sequence[object]) -> None:
         """Let these be done, and nothing after them."""
         for task in [*tasks, *(None for _ in self._processes)]:

@@ -1,15 +1,17 @@
 """Put a mutant in the product's place: packed from a copy in a folder of its own, and uploaded as a release is."""
 
 import io
+import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tests.witness.lane import Lane
 from tests.witness.site import Site
@@ -19,7 +21,11 @@ MUTANTS = Path(__file__).with_name("mutants")
 BUILD = REPOSITORY / "build/witness"
 DOCUMENT = "aerokeep-stop-writes"
 """The resident runs from the program that stop-writes came with."""
-LABELLING = "aerokeep.steps.backup.resume_writes.handler"
+STEP_MUTANTS = {
+    "aerokeep/rules/consistency.py": "own_cut",
+    "aerokeep/steps/backup/cut_snapshots.py": "late_third",
+}
+MUTATED_STEPS = ("aerokeep.steps.backup.resume_writes.handler", "aerokeep.steps.backup.cut_snapshots.handler")
 HOST_MUTANTS = ("no_guard", "one_unguarded", "no_flush", "no_freeze", "early_thaw")
 MARKER = "run/aerokeep-mutant"
 HERE, THERE = "tests.witness.mutants", "aerokeep_node.mutants"
@@ -75,12 +81,18 @@ def _chosen() -> str:
 def mutants_on_hosts(site: Site) -> Iterator[None]:
     """Let nodes be mutants within the block."""
     ssm = site.region.client("ssm")
-    honest = ssm.get_document(Name=DOCUMENT)["Content"]
-    _upload(ssm, host_document())
+    content = json.loads(host_document())
+    content["description"] += f" (mutants, {uuid4().hex})"  # the same content twice is refused
+    honest = ssm.describe_document(Name=DOCUMENT)["Document"]["DefaultVersion"]
+    told = ssm.update_document(
+        Name=DOCUMENT, Content=json.dumps(content), DocumentVersion="$LATEST", DocumentFormat="JSON"
+    )
+    mutants = told["DocumentDescription"]["DocumentVersion"]
+    ssm.update_document_default_version(Name=DOCUMENT, DocumentVersion=mutants)
     try:
         yield
     finally:
-        _upload(ssm, honest)
+        ssm.update_document_default_version(Name=DOCUMENT, DocumentVersion=honest)
 
 
 @contextmanager
@@ -96,33 +108,33 @@ def mutated_hosts(lane: Lane, name: str) -> Iterator[None]:
             marker.unlink()
 
 
-def _upload(ssm: Any, content: str) -> None:  # noqa: ANN401  # boto clients are made at run time
-    told = ssm.update_document(Name=DOCUMENT, Content=content, DocumentVersion="$LATEST", DocumentFormat="JSON")
-    ssm.update_document_default_version(Name=DOCUMENT, DocumentVersion=told["DocumentDescription"]["DocumentVersion"])
-
-
 @contextmanager
-def mutated_label(site: Site, name: str) -> Iterator[None]:
-    """Let the label be judged by a mutant within the block."""
+def mutated_controller(site: Site) -> Iterator[None]:
+    """Let the steps that mutants change be run by them within the block."""
     functions = site.region.client("lambda")
     pages = functions.get_paginator("list_functions").paginate()
-    function = next(f["FunctionName"] for page in pages for f in page["Functions"] if f["Handler"] == LABELLING)
-    functions.update_function_code(FunctionName=function, ZipFile=_functions(name))
+    names = [f["FunctionName"] for page in pages for f in page["Functions"] if f["Handler"] in MUTATED_STEPS]
+    _upload(functions, names, _functions(STEP_MUTANTS))
     try:
         yield
     finally:
-        functions.update_function_code(FunctionName=function, ZipFile=_functions(None))
+        _upload(functions, names, _functions({}))
 
 
-def _functions(name: str | None) -> bytes:
-    """The functions as they are built, with a mutant in them or without."""
+def _upload(functions: Any, names: Sequence[str], code: bytes) -> None:  # noqa: ANN401  # a boto client
+    for name in names:
+        functions.update_function_code(FunctionName=name, ZipFile=code)
+
+
+def _functions(mutants: Mapping[str, str]) -> bytes:
+    """The functions as they are built, with mutants at the end of the modules that they change."""
     buffer, root = io.BytesIO(), REPOSITORY / "build/functions"
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(root.rglob("*.py")):
             text, within = path.read_text(), path.relative_to(root).as_posix()
-            if name and within == "aerokeep/rules/consistency.py":
-                text += "\n\nfrom aerokeep import mutant\n"
+            if within in mutants:
+                text += f"\n\nfrom aerokeep import {mutants[within]}\n"
             archive.writestr(within, text)
-        if name:
-            archive.writestr("aerokeep/mutant.py", (MUTANTS / f"{name}.py").read_text())
+        for name in mutants.values():
+            archive.writestr(f"aerokeep/{name}.py", (MUTANTS / f"{name}.py").read_text())
     return buffer.getvalue()

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.dataplane.plane import NodeClock
 from tests.witness.drawing import CUT, Drawn
 from tests.witness.lane import ORDINARY, Lane
-from tests.witness.mutating import mutated_hosts, mutated_label
+from tests.witness.mutating import mutated_controller, mutated_hosts
 from tests.witness.play import Beside, Outcome, play
 from tests.witness.staging import stagger
 
@@ -122,9 +122,9 @@ MUTATIONS = (
     Mutation("volumes-apart", "the volumes of a set are cut one after another", _volumes_apart, _run()),
     Mutation(
         "own-cut",
-        "the label looks at each node's own cut",
-        lambda lane: mutated_label(lane.site, "own_cut"),
-        _run(**_slow_cut(3, 3.2)),
+        "the label looks at each node's own cut, and the third one is cut later",
+        lambda lane: mutated_controller(lane.site),
+        _run(),
         beside=stagger,
         alone=True,
     ),

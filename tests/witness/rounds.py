@@ -2,6 +2,7 @@
 
 import itertools
 import queue
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Lanes:
 
     def __init__(self, site: Site, count: int) -> None:
         self._site, self._numbers = site, itertools.count()
+        self._launching = threading.Lock()
         self._free: queue.SimpleQueue[Lane | None] = queue.SimpleQueue()
         for _ in range(count):
             self._free.put(None)
@@ -78,7 +80,7 @@ class Lanes:
     def _on_a_lane(self, task: object, act: Callable[[Lane], T]) -> T | Failed:
         lane = self._free.get()
         try:
-            lane = lane or Lane(self._site, next(self._numbers))
+            lane = lane or self._new()
             result = act(lane)
         except Exception as error:  # noqa: BLE001  # one run's misfortune is its report
             self._replace(lane)
@@ -89,6 +91,10 @@ class Lanes:
         else:
             self._replace(lane)
         return result
+
+    def _new(self) -> Lane:
+        with self._launching:
+            return Lane(self._site, next(self._numbers))
 
     def _replace(self, lane: Lane | None) -> None:
         if lane is not None:
