@@ -21,10 +21,13 @@ def main(argv: list[str] | None = None) -> int:
     given = _options(argv)
     names = _mutations(given)
     seeds = range(given.seed, given.seed + given.runs)
-    tasks: list[Task] = [*mutation_rounds_of(names, lanes=given.lanes), *rounds_of(seeds, lanes=given.lanes)]
+    processes = max(1, given.processes)
+    # A cluster takes a while to launch: none for less than two runs.
+    lanes = max(1, min(given.lanes, (len(names) + given.runs) // (2 * processes)))
+    tasks: list[Task] = [*mutation_rounds_of(names, lanes=lanes), *rounds_of(seeds, lanes=lanes)]
     outcomes: list[Outcome] = []
     tried: list[Tried] = []
-    crew = Crew(Player(given.lanes, given.mode), processes=min(given.processes, len(tasks)))
+    crew = Crew(Player(lanes, given.mode), processes=min(processes, len(tasks)))
     with crew:
         crew.give(tasks)
         for result in crew.results(len(seeds) + len(names)):

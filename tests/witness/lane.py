@@ -44,6 +44,11 @@ class Lane:
         """The instance of a node, counted from 1 by address."""
         return list(self.cluster.members)[number - 1]
 
+    @property
+    def go_file(self) -> Path:
+        """By which a test tells a mutant of the controller to go on."""
+        return self.site.plane.shared / f"{self.name}.go"
+
     def root(self, number: int) -> Path:
         """The machine's path to a node's root."""
         plane, instance_id = self.site.plane, self.instance(number)

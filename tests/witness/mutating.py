@@ -109,12 +109,14 @@ def mutated_hosts(lane: Lane, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def mutated_controller(site: Site) -> Iterator[None]:
+def mutated_controller(lane: Lane) -> Iterator[None]:
     """Let the steps that mutants change be run by them within the block."""
+    site, go = lane.site, lane.go_file
+    go.unlink(missing_ok=True)
     functions = site.region.client("lambda")
     pages = functions.get_paginator("list_functions").paginate()
     names = [f["FunctionName"] for page in pages for f in page["Functions"] if f["Handler"] in MUTATED_STEPS]
-    _upload(functions, names, _functions(STEP_MUTANTS))
+    _upload(functions, names, _functions(STEP_MUTANTS, go=go))
     try:
         yield
     finally:
@@ -126,7 +128,7 @@ def _upload(functions: Any, names: Sequence[str], code: bytes) -> None:  # noqa:
         functions.update_function_code(FunctionName=name, ZipFile=code)
 
 
-def _functions(mutants: Mapping[str, str]) -> bytes:
+def _functions(mutants: Mapping[str, str], *, go: Path | None = None) -> bytes:
     """The functions as they are built, with mutants at the end of the modules that they change."""
     buffer, root = io.BytesIO(), REPOSITORY / "build/functions"
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -136,5 +138,5 @@ def _functions(mutants: Mapping[str, str]) -> bytes:
                 text += f"\n\nfrom aerokeep import {mutants[within]}\n"
             archive.writestr(within, text)
         for name in mutants.values():
-            archive.writestr(f"aerokeep/{name}.py", (MUTANTS / f"{name}.py").read_text())
+            archive.writestr(f"aerokeep/{name}.py", (MUTANTS / f"{name}.py").read_text().replace("{go}", str(go)))
     return buffer.getvalue()

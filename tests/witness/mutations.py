@@ -123,8 +123,8 @@ MUTATIONS = (
     Mutation(
         "own-cut",
         "the label looks at each node's own cut, and the third one is cut later",
-        lambda lane: mutated_controller(lane.site),
-        _run(),
+        mutated_controller,
+        _run(lead_s=10.0, lease_s=14.0),
         beside=stagger,
         alone=True,
     ),
@@ -153,7 +153,7 @@ def mutation_named(name: str) -> Mutation:
 
 
 def try_mutation(lane: Lane, mutation: Mutation, *, name: str) -> Tried:
-    """Play it, again if nothing came of it that could be caught: a run may end without a point."""
+    """Play it, again if nothing came of it that could be caught: no false label, or nothing wrong with the point."""
     words = ""
     for number in range(TRIES):
         with mutation.breaks(lane):
@@ -161,7 +161,7 @@ def try_mutation(lane: Lane, mutation: Mutation, *, name: str) -> Tried:
         words = _words(mutation, outcome)
         if mutation.is_caught(outcome):
             return Tried(mutation.name, True, mutation.catch, words)
-        if outcome.judgement is not None and outcome.judgement.refutes_cluster:
+        if mutation.catch == EVIDENCE and outcome.refuted:
             break
     return Tried(mutation.name, False, mutation.catch, words)
 

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sandbox.region import ApiCall
 from sandbox.writer import Writer
 from tests.witness.lane import Lane
 
-SLEEPS_S = (0.4, 1.9)
-"""After T0: the third node's host program gets no time to run, and has not proven its flush yet."""
-FREED_S = 1.6
-"""After T0: an operator resumes the first node by hand; it was cut, and the third one was not."""
-PAUSE_S = (2.3, 5.2)
-"""After T0: clients pause, so that the third node can prove its flush after all."""
+ASLEEP_FROM_S = 0.35
+"""After T0: the third node's host program gets no time to run. Its guard is set, its flush is not proven yet."""
+KNOWN_S = 0.4
+"""Between a cut and what must not come too close to it: clocks are not known better."""
+FLOWING_S = 0.7
+"""For so long writes reach the first node again, and their copies the others."""
 PATIENCE_S = 60.0
 POLL_S = 0.02
 
@@ -25,35 +26,62 @@ def stagger(lane: Lane, writer: Writer) -> None:
 
     What the first node then takes misses in its own copy and in the second one's, and is there in the third one's.
     """
-    run = _armed_run(lane)
-    start_at = float(_request(lane, 1, run)["start_at"])
-    third, resident = lane.instance(3), _resident(lane, 3, run)
-    _at(start_at + SLEEPS_S[0], lambda: _kill(lane, third, "STOP", resident))
-    _at(start_at + FREED_S, (_directory(lane, 1, run) / "resume").touch)
-    _at(start_at + SLEEPS_S[1], lambda: _kill(lane, third, "CONT", resident))
-    _at(start_at + PAUSE_S[0], writer.pause)
-    _at(start_at + PAUSE_S[1], writer.go_on)
+    cut: set[str] = set()
+
+    def answered(call: ApiCall) -> None:
+        if (call.service, call.action) == ("ec2", "CreateSnapshots"):
+            cut.add(str(call.params["InstanceSpecification"]["InstanceId"]))
+
+    with lane.site.region.faults.during(after=answered):
+        run = _armed_run(lane)
+        start_at = float(_read(lane, 3, run, "request.json")["start_at"])
+        resident = int(_read(lane, 3, run, "intent.json")["resident"])
+        time.sleep(max(0.0, start_at + ASLEEP_FROM_S - time.time()))
+        _kill(lane, "STOP", resident)
+        try:
+            _until(lambda: {lane.instance(1), lane.instance(2)} <= cut, "two nodes are cut")
+            time.sleep(KNOWN_S)
+            (_directory(lane, 1, run) / "resume").touch()  # an operator resumes the first node by hand
+            _until((_directory(lane, 1, run) / "evidence.json").exists, "the first node is resumed")
+        finally:
+            _kill(lane, "CONT", resident)
+        time.sleep(FLOWING_S)
+        writer.pause()  # without it the third node could not prove its flush any more
+        try:
+            _until(lambda: _read(lane, 3, run, "intent.json")["state"] not in ("guarding", "freezing"), "it holds")
+            time.sleep(KNOWN_S)
+            lane.go_file.touch()
+            _until(lambda: lane.instance(3) in cut, "the third node is cut")
+            time.sleep(KNOWN_S)
+        finally:
+            writer.go_on()
 
 
-def _at(instant: float, act: Callable[[], object]) -> None:
-    time.sleep(max(0.0, instant - time.time()))
-    act()
+def _kill(lane: Lane, signal: str, pid: int) -> None:
+    lane.site.plane.spawn(lane.instance(3), ["kill", f"-{signal}", str(pid)], stdin=subprocess.DEVNULL).wait()
 
 
-def _kill(lane: Lane, instance_id: str, signal: str, pid: int) -> None:
-    lane.site.plane.spawn(instance_id, ["kill", f"-{signal}", str(pid)], stdin=subprocess.DEVNULL).wait()
+def _until(there: Callable[[], bool], what: str) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not there():
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"{what}: not within {PATIENCE_S:g} s")
+        time.sleep(POLL_S)
 
 
 def _armed_run(lane: Lane) -> str:
-    """The run for which every node has been armed."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
+    """The run for which every node has been armed, once there is one."""
+    found: list[str] = []
+
+    def there() -> bool:
         for run in _runs(lane, 1).glob("*"):
             everywhere = [_directory(lane, number, run.name) for number in (1, 2, 3)]
             if all((d / "armed.json").exists() and not (d / "evidence.json").exists() for d in everywhere):
-                return run.name
-        time.sleep(POLL_S)
-    raise TimeoutError("no write stop was armed")
+                found.append(run.name)
+        return bool(found)
+
+    _until(there, "a write stop is armed")
+    return found[0]
 
 
 def _runs(lane: Lane, number: int) -> Path:
@@ -64,9 +92,5 @@ def _directory(lane: Lane, number: int, run: str) -> Path:
     return _runs(lane, number) / run
 
 
-def _request(lane: Lane, number: int, run: str) -> dict[str, Any]:
-    return dict(json.loads((_directory(lane, number, run) / "request.json").read_text()))
-
-
-def _resident(lane: Lane, number: int, run: str) -> int:
-    return int(json.loads((_directory(lane, number, run) / "intent.json").read_text())["resident"])
+def _read(lane: Lane, number: int, run: str, name: str) -> dict[str, Any]:
+    return dict(json.loads((_directory(lane, number, run) / name).read_text()))
