@@ -14,6 +14,7 @@ from aerokeep.model.recovery_point import Cut, NodeCut
 from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Instant, Wire
 from aerokeep.rules.plan import MOST_NODES_PER_BARRIER
+from aerokeep.steps.shared.letting_go import let_go
 from aerokeep.steps.step import Clock, logger, step
 
 PACED_PER_S = 4.0
@@ -57,12 +58,13 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, cutter: Cutter, snapsh
     catalog.require(request, busy_until=last_at + timedelta(seconds=BUSY_S))
     if snapshots.of_run(request.run_id):
         raise NotReadyError(f"already_cut: snapshots of run {request.run_id} exist: start a new backup")
-    outcomes = _cut_all(plan, request, cutter, catalog, clock, window)
-    cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
-    uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
-    for found in _look_up(plan, [u for u in uncut.values() if u.doubtful], request, snapshots, clock):
-        cuts[found.instance_id] = found
-        del uncut[found.instance_id]
+    try:
+        cuts, uncut = _cut_or_look_up(plan, request, cutter, snapshots, catalog, clock, window)
+        if window is not None and not uncut:
+            time.sleep(window.hold_on_s)
+    finally:
+        if window is not None:
+            let_go(request, window, runs)
     if uncut:
         raise NotReadyError(f"cut_failed: {'; '.join(f'{i}: {u.reason}' for i, u in sorted(uncut.items()))}")
     cut = Cut(nodes=tuple(cuts[node.instance_id] for node in plan.nodes))
@@ -70,6 +72,25 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, cutter: Cutter, snapsh
     spread_s = (cut.last_response - cut.first_request).total_seconds()
     logger.info("snapshots cut", snapshots=len(cut.snapshot_ids), spread_s=spread_s)
     return Output(snapshots=len(cut.snapshot_ids), spread_s=spread_s)
+
+
+def _cut_or_look_up(
+    plan: BackupPlan,
+    request: RunRef,
+    cutter: Cutter,
+    snapshots: Snapshots,
+    catalog: Catalog,
+    clock: Clock,
+    window: Window | None,
+) -> tuple[dict[str, NodeCut], dict[str, Uncut]]:
+    """Cut every node; whose answer was lost is looked up, and counts as cut if its set is there."""
+    outcomes = _cut_all(plan, request, cutter, catalog, clock, window)
+    cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
+    uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
+    for found in _look_up(plan, [u for u in uncut.values() if u.doubtful], request, snapshots, clock):
+        cuts[found.instance_id] = found
+        del uncut[found.instance_id]
+    return cuts, uncut
 
 
 def tags_of(request: RunRef) -> Mapping[str, str]:

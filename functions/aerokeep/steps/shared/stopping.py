@@ -13,9 +13,11 @@ from aerokeep.model.consistency import Shortfall
 from aerokeep.model.errors import NotReadyError
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.run import RunRef
+from aerokeep.model.survey import Clock as HostClock
 from aerokeep.model.wire import Instant, Wire
-from aerokeep.rules.window import decision_time, plan_window
+from aerokeep.rules.window import decision_time, hold_on_s, plan_window
 from aerokeep.steps.shared.asking import host_error, refusals
+from aerokeep.steps.shared.letting_go import let_go, where_the_word_will_be
 from aerokeep.steps.shared.resuming import resume_writes
 from aerokeep.steps.step import Clock, logger
 
@@ -54,18 +56,22 @@ def stop_writes(
     window = plan_window(settings, now=asked_at, token=token_hex(16))
     catalog.require(request, busy_until=window.end_at + timedelta(seconds=5))
     runs.write(request, "window", window)  # intent first: whoever cleans up after us must know of it
-    commands, reached = _send(plan, window, request, hosts)
+    commands, reached = _send(plan, window, request, hosts, let_go_at=where_the_word_will_be(request, runs))
     unreached = {node.instance_id for node in plan.nodes} - reached
     # One that can't be told is a no-go at once; the others need not be watched arming.
     until = asked_at if unreached else decision_time(window, now=asked_at)
     replies = _watch(commands, reached, hosts, clock, until=until) | {i: _unheard(i) for i in unreached}
     armed = {i for i, reply in replies.items() if reply.refusal is None and reply.state is CommandState.ANSWERED}
     if len(armed) == len(plan.nodes):
+        clocks = [HostClock.model_validate(told) for reply in replies.values() if (told := reply.body.get("clock"))]
+        runs.write(request, "window", window.model_copy(update={"hold_on_s": hold_on_s(clocks)}))
         return Stop(go=True, start_at=window.start_at, end_at=window.end_at)
     return _no_go(request, plan, window, replies, runs=runs, hosts=hosts, clock=clock)
 
 
-def _send(plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts) -> tuple[list[str], set[str]]:
+def _send(
+    plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts, *, let_go_at: str
+) -> tuple[list[str], set[str]]:
     """One command per distinct list of mount points, usually one for all nodes → command ids, who was reached."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for node in plan.nodes:
@@ -80,6 +86,7 @@ def _send(plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts) -> tu
             "EndAt": f"{window.end_at.timestamp():.3f}",
             "Namespaces": ",".join(plan.namespaces),
             "Freeze": ",".join(freeze) or "none",
+            "LetGo": let_go_at,
         }
         sent, heard = hosts.send_where_heard("stop-writes", instance_ids, parameters)
         commands += sent
@@ -118,6 +125,7 @@ def _no_go(
     reason = "; ".join(f"{i}: {reply.refusal}" for i, reply in sorted(replies.items()) if reply.refusal is not None)
     logger.warning("write stop called off", reason=reason)
     runs.write(request, "window", window.model_copy(update={"go": False, "no_go_reason": reason}))
+    let_go(request, window, runs)
     resume_writes(
         request, plan, until=clock() + timedelta(seconds=CALL_OFF_S), hosts=hosts, clock=clock, tombstone=True
     )
