@@ -231,6 +231,7 @@ def stop_writes(
     lead_s: float = LEAD_S,
     freeze: str = MOUNT_POINT,
     path: str | None = None,
+    let_go: str = "none",
 ) -> list[tuple[int, Result]]:
     """Deliver stop-writes to nodes, all for the same T0, as the controller does → exit code and result of each."""
     start_at = time.time() + lead_s
@@ -241,16 +242,22 @@ def stop_writes(
         "EndAt": f"{start_at + lease_s:.3f}",
         "Namespaces": ",".join(NAMESPACES),
         "Freeze": freeze,
-        "LetGo": "none",
+        "LetGo": let_go,
     }
     return [ended(process) for process in [node.deliver("stop-writes", parameters, path=path) for node in nodes]]
 
 
 def arm(
-    nodes: Sequence[Node], *, run: str, lease_s: float, freeze: str = MOUNT_POINT, path: str | None = None
+    nodes: Sequence[Node],
+    *,
+    run: str,
+    lease_s: float,
+    freeze: str = MOUNT_POINT,
+    path: str | None = None,
+    let_go: str = "none",
 ) -> list[Result]:
     """Arm a write stop on nodes → what each answered."""
-    results = stop_writes(nodes, run=run, lease_s=lease_s, freeze=freeze, path=path)
+    results = stop_writes(nodes, run=run, lease_s=lease_s, freeze=freeze, path=path, let_go=let_go)
     assert [code for code, _ in results] == [0] * len(nodes), results
     return [result for _, result in results]
 

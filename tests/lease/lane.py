@@ -14,6 +14,7 @@ from tests.plane_nodes import Node, eventually, start_node
 
 RATE_PER_S = 120
 LOAD_S = 0.5
+SILENT_ADDRESS = 200
 _PEER = re.compile(r"eth0@if(\d+)")
 
 
@@ -31,6 +32,11 @@ class Lane:
     def freeze(self) -> str:
         """What a write stop freezes here."""
         return "/opt/aerospike/data" if self.whole else "none"
+
+    @property
+    def silent_url(self) -> str:
+        """Where the word to let go would be, and where nobody answers."""
+        return f"http://{self.plane.node_ip(SILENT_ADDRESS)}/word"
 
     def set_clock(self, offset_s: float) -> None:
         """Set the node's clock, and let its chronyc know."""

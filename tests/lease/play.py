@@ -65,7 +65,9 @@ def play(lane: Lane, drawn: Drawn, *, run: str) -> Ended:
     path = f"/{LONG_WRITE}" if slow is not None else None
     try:
         with Metronome() as metronome, lane.written_to(run) as writer:
-            (armed,) = arm([node], run=run, lease_s=drawn.lease_s, freeze=lane.freeze, path=path)
+            (armed,) = arm(
+                [node], run=run, lease_s=drawn.lease_s, freeze=lane.freeze, path=path, let_go=lane.silent_url
+            )
             due_at = _strike(lane, drawn, armed, run)
             seen = node.evidence(run)
             time.sleep(AGAIN_S)
