@@ -81,11 +81,13 @@ class Node:
         content = json.loads((DOCUMENTS / f"{verb}.json").read_text())
         script = script_of(content, check_parameters(content, {name: [value] for name, value in parameters.items()}))
         file = self.root / "run" / f"document-{next(self._serial)}.sh"
+        file.parent.mkdir(exist_ok=True)
         file.write_text(script.text)
         env = dict(script.environment)
         if path is not None:
             env["PATH"] = f"{path}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        argv, pipe = ["sh", f"/run/{file.name}"], subprocess.PIPE
+        script_path = str(file) if isinstance(self.plane, DirectoryPlane) else f"/run/{file.name}"
+        argv, pipe = ["sh", script_path], subprocess.PIPE
         return self.plane.spawn(self.instance_id, argv, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
 
     def call(self, verb: str, **parameters: str) -> tuple[int, Result]:
@@ -156,7 +158,9 @@ class Node:
 
     def state(self) -> Result:
         """Everything that a write stop touches and must leave as it was."""
-        return {"settings": {name: self.settings(name) for name in NAMESPACES}, "mounts": self.mounts()}
+        settings = {name: self.settings(name) for name in NAMESPACES}
+        # Where nodes share the machine's mounts, others change them too.
+        return {"settings": settings, "mounts": "" if isinstance(self.plane, DirectoryPlane) else self.mounts()}
 
     def run_directory(self, run: str) -> Path:
         """Where the host program keeps a run."""

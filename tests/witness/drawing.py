@@ -10,7 +10,7 @@ from sandbox.dataplane.plane import NodeClock
 from sandbox.faults import Plan
 
 NODES = 3
-SHARES = {"quick": 0.7, "aws": 0.24, "tail": 0.06}
+SHARES = {"quick": 0.8, "aws": 0.16, "tail": 0.04}
 LEADS_S = {"quick": 10.0, "aws": 26.0, "tail": 46.0}
 """Twice what SSM may take until a command has reached its node, and a little."""
 STORAGES: Mapping[str, tuple[str, ...]] = {"file": NAMESPACES[:1], "raw": NAMESPACES[1:], "both": NAMESPACES}
