@@ -4,14 +4,18 @@ from collections.abc import Sequence
 
 import pytest
 from aerokeep.model.cluster import WriteStop
+from aerokeep.model.survey import Clock
 from aerokeep.model.timing import Timing
+from aerokeep.rules.consistency import CONTROLLER_ERROR_S, clock_bounds
 from aerokeep.rules.window import (
     CUT_MARGIN_S,
     FULL_HISTORY,
+    LONGEST_HOLD_ON_S,
     PLANNED_FLUSH_S,
     SHORTEST_LEASE_S,
     Lease,
     decision_time,
+    hold_on_s,
     plan_lease,
     plan_window,
     prior_cut_s,
@@ -21,7 +25,7 @@ from aerokeep.rules.window import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.builders import NOON, at
+from tests.builders import NOON, an_evidence, at
 
 WIDE = WriteStop(lease_s=60, budget_s=60)
 durations = st.floats(0.01, 30)
@@ -130,3 +134,26 @@ def test_a_cluster_without_history_is_not_refused_its_first_runs() -> None:
 def test_a_guard_without_a_cut_gets_all_that_is_allowed() -> None:
     assert whole_lease(WriteStop(lease_s=20, budget_s=10)).lease_s == 11
     assert whole_lease(WriteStop(lease_s=20, budget_s=20)).lease_s == 20
+
+
+@given(st.floats(-5, 5), st.floats(0, 0.4), st.floats(-1, 1), st.floats(-1, 1), st.floats(0, 1))
+def test_hosts_that_hold_on_so_long_are_never_judged_to_have_let_go_too_early(
+    offset_s: float, error_s: float, first: float, second: float, later_s: float
+) -> None:
+    """Whatever a host's two readings say within their error."""
+    clocks = (a_clock(offset_s + first * error_s, error_s), a_clock(offset_s + second * error_s, error_s))
+    answered_s = 1_000.0
+    heard_s = answered_s + hold_on_s(clocks) + later_s + offset_s  # by the host's clock
+    bounds = clock_bounds(an_evidence(1).model_copy(update={"clocks": clocks}))
+    assert bounds is not None
+    assert heard_s + bounds.earliest_s >= answered_s + CONTROLLER_ERROR_S
+
+
+def test_no_clock_keeps_writes_stopped_for_longer_than_a_second() -> None:
+    assert hold_on_s([a_clock(0.0, 16.0)]) == LONGEST_HOLD_ON_S
+    assert hold_on_s([a_clock(0.0, 16.0).model_copy(update={"synchronised": False})]) < LONGEST_HOLD_ON_S
+    assert hold_on_s([]) >= CONTROLLER_ERROR_S
+
+
+def a_clock(offset_s: float, error_s: float) -> Clock:
+    return Clock(source="chronyc", synchronised=True, offset_s=offset_s, error_s=error_s, at=0.0)

@@ -1,18 +1,25 @@
 """How long writes are stopped at most, when the cut is due, and when every host ends the stop by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from math import ceil, exp, log
 from statistics import NormalDist, median
 
 from aerokeep.model.cluster import WriteStop
 from aerokeep.model.plan import Window
+from aerokeep.model.survey import Clock
 from aerokeep.model.timing import Timing
 from aerokeep.model.wire import Wire
+from aerokeep.rules.consistency import CONTROLLER_ERROR_S
 
 PLANNED_FLUSH_S = 1.0
 """From T0 to flushed and frozen on a healthy host: 0.3 s until all guards are set, 0.25-0.4 s flush proof, then the
 freeze (58-73 ms on a real server). A host that takes longer costs the label, never the data."""
+LONGEST_HOLD_ON_S = 1.0
+"""A clock that is worse than that gives no `cluster` label within any budget."""
+LAST_LOOK_S = 0.12
+"""Hosts look 20 times a second whether anything was written. Nodes that let go first take writes, which reach replicas
+on those that have not yet: every host must have looked once more before any lets go."""
 CUT_MARGIN_S = 1.0
 """A cut is not requested later than this before T1: its answer must come while writes are still stopped."""
 SHORTEST_LEASE_S = 3.0
@@ -128,6 +135,16 @@ def plan_window(lease: Lease, *, now: datetime, lead_s: float, token: str) -> Wi
         go=True,
         notes=lease.notes,
     )
+
+
+def hold_on_s(clocks: Iterable[Clock]) -> float:
+    """How long after the last answer to a cut the hosts must hold on, so that the label rule can't doubt it.
+
+    The rule takes a host's own instants to be early by up to twice its error (once when its offset was measured, once
+    against the bound), and the controller's to be late by its own. An unsynchronised clock proves nothing anyway.
+    """
+    errors = [clock.error_s for clock in clocks if clock.synchronised]
+    return min(LONGEST_HOLD_ON_S, CONTROLLER_ERROR_S + 2 * max(errors, default=0.0) + LAST_LOOK_S)
 
 
 def decision_time(window: Window, *, now: datetime) -> datetime:

@@ -170,6 +170,7 @@ def test_the_vault_holds_the_point_and_the_objects_of_its_run_and_nothing_else_o
         "protected",
         "inventory",
         "window",
+        "let-go",
         "cut",
         "evidence",
         "label",

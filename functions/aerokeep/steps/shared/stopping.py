@@ -14,10 +14,12 @@ from aerokeep.model.consistency import Shortfall
 from aerokeep.model.errors import NotReadyError
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.run import RunRef
+from aerokeep.model.survey import Clock as HostClock
 from aerokeep.model.wire import Instant, Wire
 from aerokeep.rules.second_try import Trouble, host_may_recover, judge_another_try
-from aerokeep.rules.window import Lease, decision_time, plan_window
+from aerokeep.rules.window import Lease, decision_time, hold_on_s, plan_window
 from aerokeep.steps.shared.asking import host_error, refusals
+from aerokeep.steps.shared.letting_go import let_go, where_the_word_will_be
 from aerokeep.steps.shared.resuming import resume_writes
 from aerokeep.steps.step import Clock, logger
 
@@ -76,13 +78,17 @@ class Stopper:
         self.catalog.require(request, busy_until=window.end_at + timedelta(seconds=5))
         # Intent first: whoever cleans up after us must know of it.
         self.runs.write(request, request.of_try("window"), window)
-        commands, reached = _send(plan, window, request, self.hosts)
+        let_go_at = where_the_word_will_be(request, self.runs)
+        commands, reached = _send(plan, window, request, self.hosts, let_go_at=let_go_at)
         unreached = {node.instance_id for node in plan.nodes} - reached
         # One that can't be told is a no-go at once; the others need not be watched arming.
         until = asked_at if unreached else decision_time(window, now=asked_at)
         replies = self._watch(commands, reached, until=until) | {i: _unheard(i) for i in unreached}
         armed = {i for i, reply in replies.items() if reply.refusal is None and reply.state is CommandState.ANSWERED}
         if len(armed) == len(plan.nodes):
+            clocks = [HostClock.model_validate(told) for one in replies.values() if (told := one.body.get("clock"))]
+            window = window.model_copy(update={"hold_on_s": hold_on_s(clocks)})
+            self.runs.write(request, request.of_try("window"), window)
             return Stop(go=True, start_at=window.start_at, end_at=window.end_at)
         return self._no_go(request, plan, window, replies, only_try=only_try)
 
@@ -116,6 +122,7 @@ class Stopper:
         verdict = judge_another_try(request.try_number, _troubles(replies))
         reason = f"not_armed: {verdict.reason}"
         stop = self.call_off(request, window, reason)
+        let_go(request, window, self.runs)
         until = self.clock() + timedelta(seconds=CALL_OFF_S)
         resume_writes(request, plan, until=until, hosts=self.hosts, clock=self.clock, tombstone=True)
         if verdict.again and not only_try:
@@ -128,7 +135,9 @@ class Stopper:
         return stop
 
 
-def _send(plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts) -> tuple[list[str], set[str]]:
+def _send(
+    plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts, *, let_go_at: str
+) -> tuple[list[str], set[str]]:
     """One command per distinct list of mount points, usually one for all nodes → command ids, who was reached."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for node in plan.nodes:
@@ -143,6 +152,7 @@ def _send(plan: BackupPlan, window: Window, request: RunRef, hosts: Hosts) -> tu
             "EndAt": f"{window.end_at.timestamp():.3f}",
             "Namespaces": ",".join(plan.namespaces),
             "Freeze": ",".join(freeze) or "none",
+            "LetGo": let_go_at,
         }
         sent, heard = hosts.send_where_heard("stop-writes", instance_ids, parameters)
         commands += sent
