@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
-from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs

@@ -108,7 +108,7 @@ def run(
 def _sort_out(
     plan: BackupPlan, outcomes: Sequence[NodeCut | Uncut], request: RunRef, snapshots: Snapshots, clock: Clock
 ) -> tuple[dict[str, NodeCut], dict[str, Uncut]]:
-    """Which nodes are cut and which are not; whose answer was lost is looked up, and counts as cut if its set is there."""
+    """Who is cut and who is not; whose answer was lost is looked up, and counts as cut if its set is there."""
     cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
     uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
     for found in _look_up(plan, list(uncut.values()), request, snapshots, clock):
