@@ -26,7 +26,7 @@ export npm_config_cache := $(CURDIR)/$(VENV)/npm-cache
 endif
 
 .PHONY: help demo demo-faults demo-restore demo-replace demo-export test unit check lint synth layer bench contract
-.PHONY: crash-matrix deploy-check permissions iam-simulator clean-sandbox lock system FORCE
+.PHONY: crash-matrix witness lease-check deploy-check permissions iam-simulator clean-sandbox lock system FORCE
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -78,6 +78,13 @@ contract: $(VENV)/.ready ## Hold the sandbox's region against what AWS documents
 crash-matrix: layer synth ## Strike each journey, or JOURNEY=backup, at every state and AWS call (SAMPLE=6 of each, SEED=1)
 	PYTHONPATH=functions:node $(PY) -m tests.crash $(if $(JOURNEY),--journey $(JOURNEY)) \
 		$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) $(MATRIX)
+
+witness: system layer synth ## Judge seeded backups under faults, and catch mutations (RUNS=5 SEED=1 MUTATIONS=3)
+	PYTHONPATH=.:functions:node $(PY) -m tests.witness $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(MUTATIONS),--mutations $(MUTATIONS)) $(WITNESS)
+
+lease-check: system layer ## See hosts end write stops by themselves when everybody else is gone (RUNS=20 SEED=1)
+	PYTHONPATH=.:functions:node $(PY) -m tests.lease $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(LEASES)
 
 deploy-check: layer build/.cdk ## Deploy into the sandbox with the CDK CLI, and start a backup with the AWS CLI
 	PYTHONPATH=functions:node $(PY) -m sandbox.deploy_check

@@ -3,10 +3,7 @@
 import aws_cdk as cdk
 
 from infra.grants import StepGrants
-from infra.names import CLUSTER_TAG, PREFIX
-
-METRICS = "Aerokeep"
-"""The CloudWatch namespace of our metrics."""
+from infra.names import CLUSTER_TAG, METRICS, PREFIX
 
 
 class ComputeGrants(StepGrants):

@@ -1,5 +1,6 @@
 """What the operator may say in clusters.yaml, typed and checked; each refusal says what to write instead."""
 
+import math
 import re
 import zoneinfo
 from typing import Annotated, Any, Literal, Self
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from infra.schedule_expression import wrong_with_schedule
+from infra.schedule_gap import longest_gap_hours
 
 # The machine's own TimeoutSeconds ends a run that waits for snapshots longer than this (a test compares them).
 LONGEST_SNAPSHOT_DEADLINE_S = 18_000
@@ -18,6 +20,11 @@ LONGEST_JOIN_S = 86_400
 LONGEST_PATIENCE_S = 7_200
 # And for an export or an import, with the estimate before it and the verification after it.
 LONGEST_TRANSFER_S = 64_800
+
+# A backup that is due may take so long before its point is there.
+BACKUP_TAKES_HOURS = 2
+# Two years: CloudWatch keeps no value for longer than 15 months, but a point may well be older.
+LONGEST_RPO_HOURS = 17_520
 
 
 def _matching(pattern: str, remedy: str) -> AfterValidator:
@@ -193,6 +200,7 @@ class Cluster(Section):
     consistency: Literal["cluster", "node", "crash"] = "cluster"
     shortfall: Literal["abort", "degrade"] = "abort"
     write_stop: WriteStop = WriteStop()
+    rpo_hours: int | None = Field(default=None, ge=1, le=LONGEST_RPO_HOURS)
     snapshot_deadline_s: int = Field(default=14_400, ge=60, le=LONGEST_SNAPSHOT_DEADLINE_S)
     not_saved: tuple[Namespace, ...] = ()
     restore: Restore = Restore()
@@ -201,6 +209,24 @@ class Cluster(Section):
     instance_roles: tuple[RoleArn, ...] = ()
     kms_keys: tuple[KeyArn, ...] = ()
     subnets: tuple[SubnetId, ...] = ()
+
+    @model_validator(mode="after")
+    def _age_can_be_judged(self) -> Self:
+        if self.rpo_hours is not None or self.schedule is None:
+            return self
+        if longest_gap_hours(self.schedule.expression) is None:
+            raise ValueError(
+                f"how old the newest point may get can't be told from {self.schedule.expression}; "
+                "write rpo_hours: <hours after which an alarm is due>"
+            )
+        return self
+
+    @property
+    def oldest_point_hours(self) -> int | None:
+        """How old the newest point may get before an alarm is due; None where backups are only started by hand."""
+        if self.rpo_hours is not None or self.schedule is None:
+            return self.rpo_hours
+        return math.ceil(longest_gap_hours(self.schedule.expression) or 0) + BACKUP_TAKES_HOURS
 
     def parameter(self, name: str) -> dict[str, Any]:
         """Shape what the Lambdas read from the SSM parameter ``/aerokeep/clusters/<name>``."""

@@ -176,6 +176,10 @@ class StepGrants:
         """Every volume; a condition narrows it."""
         return self._arn("ec2", "volume", "*")
 
+    def interfaces(self) -> str:
+        """Every network interface; a condition narrows it."""
+        return self._arn("ec2", "network-interface", "*")
+
     def _on_our_snapshots(self, sid: str, action: str) -> None:
         of_a_run = {"StringLike": {f"aws:ResourceTag/{RUN_TAG}": "*"}}
         self.allow(sid, [action], [self.snapshots()], of_a_run, why="Only snapshots that carry a run of ours match.")

@@ -22,7 +22,15 @@ def _record_health(may: ComputeGrants) -> None:
     may.read_vault(RUNS)
 
 
+def _record_ages(may: ComputeGrants) -> None:
+    may.read_cluster_parameters()
+    may.list_cluster_parameters()
+    may.use_catalog("Query")  # the newest points of each cluster
+    may.put_metrics()
+
+
 HEALTH = (
     Step("AskNodes", _ask_nodes),
     Step("RecordHealth", _record_health),
+    Step("RecordAges", _record_ages),
 )

@@ -1,4 +1,4 @@
-"""Stack of what starts a journey and what tells of its failure: schedules, rules, parameters and notifications."""
+"""Stack of what starts a journey and what tells of its failure: schedules, rules, parameters, alarms, notifications."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,14 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.config import Config, Schedule
-from infra.names import FAILURES_TOPIC, PARAMETERS, PREFIX
+from infra.names import FAILURES_TOPIC, PARAMETERS, PREFIX, WATCH_PREFIX
 from infra.schedules import Schedules
+from infra.watch import Watch
 
 # A backup that could not start for longer than this is reported, not started late.
 OLDEST_START = cdk.Duration.minutes(15)
 GUARDIAN_ROUND = cdk.Duration.minutes(5)
+ORPHANS_ROUND = cdk.Duration.hours(1)
 PROTECT_ROUND = cdk.Duration.hours(1)
 # The alarms of nodes want a value a minute.
 HEALTH_ROUND = cdk.Duration.minutes(1)
@@ -58,6 +60,7 @@ class TriggerStack(cdk.Stack):
         self._guard(machines, schedules)
         self._keep_watch(config, machines, schedules)
         self._follow_alarms(machines["replace-node"])
+        Watch(self, "Watch", clusters=config.clusters)
         self._report_failures(config, key, machines.values())
 
     @staticmethod
@@ -88,6 +91,14 @@ class TriggerStack(cdk.Stack):
             request={},
             description="Aerokeep: settle what dead executions left",
             oldest=GUARDIAN_ROUND,
+        )
+        schedules.start(
+            guardian,
+            "orphans",
+            expression=scheduler.ScheduleExpression.rate(ORPHANS_ROUND),
+            request={"orphans": "delete"},
+            description="Aerokeep: delete what dead runs left in AWS and nobody names, report the rest",
+            oldest=ORPHANS_ROUND,
         )
         events.Rule(
             self,
@@ -163,6 +174,17 @@ class TriggerStack(cdk.Stack):
             "ReportFailures",
             description="Aerokeep: executions that did not succeed",
             event_pattern=_unsuccessful(machines),
+            targets=[events_targets.SnsTopic(topic)],
+        )
+        events.Rule(
+            self,
+            "ReportAlarms",
+            description="Aerokeep: alarms of clusters",
+            event_pattern=events.EventPattern(
+                source=["aws.cloudwatch"],
+                detail_type=["CloudWatch Alarm State Change"],
+                detail={"alarmName": [{"prefix": WATCH_PREFIX}], "state": {"value": ["ALARM"]}},
+            ),
             targets=[events_targets.SnsTopic(topic)],
         )
         cdk.CfnOutput(self, "FailuresTopicArn", value=topic.topic_arn)

@@ -40,3 +40,12 @@ def mark_volumes(may: StepGrants, *actions: str) -> None:
     ours = {"ForAllValues:StringEquals": {"aws:TagKeys": list(MARKS)}}
     why = "Operators need not tag volumes; only our own marks can be written."
     may.allow("MarkVolumes", [f"ec2:{action}" for action in actions], [may.volumes()], ours, why=why)
+
+
+def delete_our_leftovers(may: StepGrants) -> None:
+    """Delete volumes and interfaces that a run of ours made, and that no run has put aside."""
+    of_a_run = {"StringLike": {f"aws:ResourceTag/{RUN_TAG}": "*"}}
+    kept = {"Null": {f"aws:ResourceTag/{mark}": "true" for mark in (SUPERSEDED_TAG, ROLLED_BACK_TAG)}}
+    why = "Only what carries a run of ours matches."
+    may.allow("DeleteOurVolumes", ["ec2:DeleteVolume"], [may.volumes()], {**of_a_run, **kept}, why=why)
+    may.allow("DeleteOurInterfaces", ["ec2:DeleteNetworkInterface"], [may.interfaces()], of_a_run, why=why)

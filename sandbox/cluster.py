@@ -166,10 +166,11 @@ def launch(
     tag: tuple[str, str],
     clocks: Sequence[NodeClock] = (TRUE_CLOCK, TRUE_CLOCK, TRUE_CLOCK),
     build: Build | None = None,
+    first_address: int = 0,
 ) -> Cluster:
     """Launch one instance per clock, give each its volumes, and start the servers as one cluster."""
     how = build or Build()
-    ips = [plane.node_ip(index) for index in range(len(clocks))]
+    ips = [plane.node_ip(first_address + index) for index in range(len(clocks))]
     started = []
     for number, (ip, clock) in enumerate(zip(ips, clocks, strict=True), start=1):
         node = region.launch_node(

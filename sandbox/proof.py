@@ -1,7 +1,8 @@
 """Prove a recovery point: cold-start servers on copies of its snapshots and let the witness judge what came back."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -73,13 +74,18 @@ def prove(
         size_of: bytes that the data plane holds for one GiB of EBS.
 
     """
+    copies = copies_of(manifest, smd=smd, size_of=size_of)
+    first, last = manifest.first_request.timestamp(), manifest.last_response.timestamp()
+    return judge_copies(plane, copies, ledger=ledger, first_request_at=first, last_response_at=last)
+
+
+def copies_of(manifest: Manifest, *, smd: Mapping[str, Mapping[str, bytes]], size_of: int) -> list[NodeCopy]:
+    """What the copies of a point's nodes are made of; the arguments are those of `prove`."""
     plans = {node.instance_id: node for node in manifest.plan.nodes}
-    copies = [
+    return [
         NodeCopy(cut.node_id, _volumes(plans[cut.instance_id], cut, size_of=size_of), smd.get(cut.node_id, {}))
         for cut in manifest.cuts
     ]
-    first, last = manifest.first_request.timestamp(), manifest.last_response.timestamp()
-    return judge_copies(plane, copies, ledger=ledger, first_request_at=first, last_response_at=last)
 
 
 def _volumes(plan: NodePlan, cut: NodeCut, *, size_of: int) -> list[VolumeCopy]:
@@ -117,28 +123,43 @@ def judge_copies(
         lay_out: how a copied node is laid out.
 
     """
-    ips = [plane.node_ip(FIRST_ADDRESS + index) for index in range(len(copies))]
     servers: list[Server] = []
+    with put_in_place(plane, copies, lay_out=lay_out) as layouts:
+        try:
+            for (instance_id, layout), copy in zip(layouts.items(), copies, strict=True):
+                folder = plane.host_dir(instance_id) / "smd"
+                folder.mkdir(parents=True, exist_ok=True)
+                for name, body in copy.smd.items():
+                    (folder / name).write_bytes(body)
+                servers.append(start_server(plane, instance_id, layout))
+            for server in servers:
+                server.wait_ready()
+            seeds = ",".join(f"{layout.private_ip}:{PORT}" for layout in layouts.values())
+            return _judge(plane, seeds, ledger, Period(first_request_at, last_response_at))
+        finally:
+            stop_servers(servers)
+
+
+@contextmanager
+def put_in_place(
+    plane: DataPlane, copies: Sequence[NodeCopy], *, lay_out: Prepare = prepare, first_address: int = FIRST_ADDRESS
+) -> Iterator[dict[str, Layout]]:
+    """Give each copy a node with its volumes, without power at the end → instance id → layout, in their order."""
+    ips = [plane.node_ip(first_address + index) for index in range(len(copies))]
+    layouts: dict[str, Layout] = {}
     started: list[str] = []
     try:
         for ip, copy in zip(ips, copies, strict=True):
-            instance_id = f"i-proof{copy.node_id.lower()}"
+            instance_id = f"i-proof{first_address}{copy.node_id.lower()}"
             plane.add_node(instance_id, private_ip=ip)
             started.append(instance_id)
             for volume in copy.volumes:
                 _attach(plane, instance_id, volume)
-            layout = lay_out(plane, instance_id, node_id=copy.node_id.lower(), private_ip=ip, seeds=ips, blank=False)
-            folder = plane.host_dir(instance_id) / "smd"
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, body in copy.smd.items():
-                (folder / name).write_bytes(body)
-            servers.append(start_server(plane, instance_id, layout))
-        for server in servers:
-            server.wait_ready()
-        seeds = ",".join(f"{ip}:{PORT}" for ip in ips)
-        return _judge(plane, seeds, ledger, Period(first_request_at, last_response_at))
+            layouts[instance_id] = lay_out(
+                plane, instance_id, node_id=copy.node_id.lower(), private_ip=ip, seeds=ips, blank=False
+            )
+        yield layouts
     finally:
-        stop_servers(servers)
         for instance_id in started:
             plane.remove_node(instance_id)
 

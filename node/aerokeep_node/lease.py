@@ -6,12 +6,13 @@ from typing import Any, Dict
 from aerokeep_node import detach
 from aerokeep_node.asd import Asd
 from aerokeep_node.background import lock_memory, refuse_oom_kill
+from aerokeep_node.barring import barred_for_s, why_barred
 from aerokeep_node.clock import monotonic_s, read_clock
 from aerokeep_node.evidence import Record
 from aerokeep_node.flush import LONGEST_SLEEP_S
 from aerokeep_node.let_go import LetGo
 from aerokeep_node.pulse import Pulse, WriteStopEndError
-from aerokeep_node.refusal import RefusalError
+from aerokeep_node.refusal import NotNowError, RefusalError
 from aerokeep_node.route import route_of
 from aerokeep_node.run_directory import ARMED, EVIDENCE, INTENT, RunDirectory
 from aerokeep_node.undo import undo
@@ -44,7 +45,7 @@ class Resident:
         """Get everything ready that the window needs, and say so; nothing is changed yet.
 
         Raises:
-            RefusalError: ``too_late`` or ``tombstone``.
+            RefusalError: ``too_late``, ``tombstone`` or ``barred``.
             OSError: a filesystem can't be held.
             InfoSilenceError: the server does not answer.
 
@@ -59,6 +60,9 @@ class Resident:
         self.pulse.set_deadlines(self.request["start_at"], self.request["end_at"] - slack_s, clock)
         if self.pulse.called_off():
             raise RefusalError("tombstone", "this run was resumed before it was armed")
+        left_s = barred_for_s(self.run.tree)
+        if left_s is not None:
+            raise NotNowError("barred", why_barred(left_s))
         if monotonic_s() >= self.pulse.start_s:
             raise RefusalError("too_late", "T0 had passed when this host was ready")
         after_s = self.pulse.end_s - monotonic_s() + SECOND_LINE_AFTER_S

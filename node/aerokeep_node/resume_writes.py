@@ -5,6 +5,7 @@ import time
 from typing import Any, Dict, Optional
 
 from aerokeep_node.resident import end_abandoned
+from aerokeep_node.resume_all import WHOLE_HOST, resume_all
 from aerokeep_node.run_directory import (
     ARMED,
     EVIDENCE,
@@ -25,12 +26,18 @@ STATE_OF = {"resume": "resumed", "never_started": "resumed", "lease": "lease_end
 
 def run(tree: Tree, parameters: Dict[str, str]) -> Dict[str, Any]:
     """Wait until everything is lifted; never an error, whatever state the run is in."""
+    if parameters["Run"] in WHOLE_HOST:
+        return resume_all(tree, parameters, lambda directory: str(_end(directory)["state"]))
     directory = RunDirectory(tree, parameters["Run"])
     if parameters["Tombstone"] == "yes":
         directory.create()
         directory.mark(TOMBSTONE)
     if not directory.has(REQUEST):
         return {"state": "never_armed", "evidence": None}
+    return _end(directory)
+
+
+def _end(directory: RunDirectory) -> Dict[str, Any]:
     if not directory.has(EVIDENCE):
         directory.mark(RESUME)
     evidence = _wait_for_evidence(directory)

@@ -5,6 +5,7 @@ from typing import Any, Dict, List
 
 from aerokeep_node import detach
 from aerokeep_node.asd import Asd, describe_asd
+from aerokeep_node.barring import LONGEST_LEAD_S, barred_for_s, why_barred
 from aerokeep_node.clock import ClockReading, read_clock
 from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError, refuse
 from aerokeep_node.namespaces import FLUSH_SETTING, NamespaceConfig, guarded_in_conf, list_namespaces, read_config
@@ -25,7 +26,6 @@ from aerokeep_node.run_directory import (
 from aerokeep_node.storage import Storage
 from aerokeep_node.tree import Tree
 
-LONGEST_LEAD_S = 120.0
 LONGEST_LEASE_S = 60.0
 ARM_WAIT_S = 20.0
 POLL_S = 0.02
@@ -87,6 +87,9 @@ def _judge_run(directory: RunDirectory) -> None:
         raise RefusalError("tombstone", f"run {directory.run} was called off")
     if directory.has(EVIDENCE) or directory.has(REFUSED):
         raise RefusalError("run_is_over", f"run {directory.run} had its try; a new one needs a run of its own")
+    left_s = barred_for_s(directory.tree)
+    if left_s is not None:
+        raise NotNowError("barred", why_barred(left_s))
     holder = holder_of_lease_lock(directory.tree)
     if holder is not None or directory.has(REQUEST):
         detail = f"the write stop of run {holder or directory.run} lives on this host"

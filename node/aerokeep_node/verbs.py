@@ -58,7 +58,10 @@ VERBS: Dict[str, Verb] = {
             "resume-writes",
             "End the write stop of a run now, and give its evidence",
             60,
-            (_RUN, Parameter("Tombstone", "^(yes|no)$", "yes: no write stop may start for this run any more")),
+            (
+                Parameter("Run", _RUN.pattern, "Id of the run; all: of any; everything: guards of nobody's, too"),
+                Parameter("Tombstone", "^(yes|no)$", "yes: no write stop may start for this run any more"),
+            ),
         ),
         Verb(
             "capture",

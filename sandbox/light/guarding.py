@@ -5,10 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aerokeep_node.barring import LONGEST_LEAD_S, why_barred
+from aerokeep_node.conf import parse_conf
+from aerokeep_node.conf_text import GUARD
 from aerokeep_node.refusal import HeldError, NotNowError, RefusalError
+from aerokeep_node.resume_all import CONF, EVERYTHING, FIRST_START, UNKNOWN, WHOLE_HOST
 
 from sandbox.light.cluster import View, counts
-from sandbox.light.host import Host
+from sandbox.light.host import CONF as CONF_PATH
+from sandbox.light.host import FIRST_START_CONF, Host
+from sandbox.light.server import Server
 
 GUARDED_AFTER_S, SETTLED_AFTER_S, FLUSHED_AFTER_S, FROZEN_AFTER_S = 0.02, 0.3, 0.4, 0.45
 """From T0; about what a healthy host takes."""
@@ -57,6 +63,8 @@ def stop_writes(host: Host, parameters: Mapping[str, str], view: View | None, cl
     run, former = parameters["Run"], host.stop
     if run in host.tombstones:
         raise RefusalError("tombstone", f"no write stop may start for {run} any more")
+    if (left_s := host.barred_until_s - time.monotonic()) > 0:
+        raise NotNowError("barred", why_barred(left_s))
     if host.server is None or view is None:
         raise NotNowError("asd_not_running", "no server answers on this host")
     if isinstance(former, Stop) and former.run == run and former.lifted_at is not None:
@@ -81,15 +89,51 @@ def resume_writes(host: Host, parameters: Mapping[str, str], view: View | None, 
     """Lift now, and tell."""
     settle(host)
     stop, run = host.stop, parameters["Run"]
+    if run in WHOLE_HOST:
+        return _resume_all(host, parameters)
     if parameters["Tombstone"] == "yes":
         host.tombstones.add(run)
     if not isinstance(stop, Stop) or stop.run != run:
         return {"state": "never_armed", "evidence": None}
+    _end(host, stop)
+    state = "resumed" if stop.ended_by == "resume" else "lease_ended"
+    return {"state": state, "evidence": _evidence(host, stop, view, clock)}
+
+
+def _end(host: Host, stop: Stop) -> None:
     if stop.lifted_at is None:
         stop.lifted_at, stop.ended_by = host.now, "resume"
         _guard(host, stop, guarded=False)
-    state = "resumed" if stop.ended_by == "resume" else "lease_ended"
-    return {"state": state, "evidence": _evidence(host, stop, view, clock)}
+
+
+def _resume_all(host: Host, parameters: Mapping[str, str]) -> Reply:
+    runs = {}
+    if parameters["Tombstone"] == "yes":
+        host.barred_until_s = time.monotonic() + LONGEST_LEAD_S
+    if isinstance(host.stop, Stop) and host.stop.lifted_at is None:
+        runs[host.stop.run] = "resumed"
+        _end(host, host.stop)
+    state = "resumed" if runs else "nothing_to_resume"
+    if host.server is None:
+        unread = "asd_not_running: no process named asd on this host"
+        return {"state": state, "runs": runs, "guards": [], "unread": unread}
+    guards = _others(host.server, lift=parameters["Run"] == EVERYTHING)
+    return {"state": state, "runs": runs, "guards": guards, "unread": None}
+
+
+def _others(server: Server, *, lift: bool) -> list[Reply]:
+    """What still rejects writes, and why."""
+    conf, found = parse_conf(server.host.read(CONF_PATH) or ""), []
+    for name, namespace in server.namespaces.items():
+        if not namespace.guarded:
+            continue
+        context = conf.child("namespace", name)
+        on_disk = context is not None and context.get(GUARD) == "true"
+        cause = FIRST_START if server.conf_path == FIRST_START_CONF else CONF if on_disk else UNKNOWN
+        lifted = lift and cause == UNKNOWN
+        namespace.guarded = not lifted
+        found.append({"namespace": name, "setting": GUARD, "value": "true", "cause": cause, "lifted": lifted})
+    return found
 
 
 def _membership(host: Host, view: View) -> Reply:

@@ -64,6 +64,8 @@ class Host:
     """The last write stop, as `guarding` keeps it."""
     tombstones: set[str] = field(default_factory=set)
     """Runs for which no write stop begins any more."""
+    barred_until_s: float = 0.0
+    """By the monotonic clock: until then no write stop begins at all, since writes were resumed by hand."""
     tool_version: str = "4.5.8"
     """Of asbackup and asrestore."""
     job_s: float = 0.2

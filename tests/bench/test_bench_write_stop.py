@@ -14,12 +14,12 @@ from aerokeep.model.evidence import NodeEvidence
 from sandbox.demo_estate import CDK_OUT, deployed, live_cluster, writing
 from tests.bench.model.calibration import PHASES, Calibration, calibrated, phases
 from tests.bench.model.orders import Peers
-from tests.bench.model.virtual_cluster import VOLUMES, Outcome, run_once
+from tests.bench.model.virtual_cluster import VOLUMES, Outcome, measured_before, run_once
 
 RUNS = 200
 SIZES = (3, 20, 50, 80)
 SHOWN = 50
-SETTINGS = WriteStop(lead_s=60, lease_s=30, budget_s=25)
+SETTINGS = WriteStop(lead_s=60, lease_s=30, budget_s=30)
 TARGET = 1.3
 """A write stop that is resumed early may take so much more than its floor."""
 LOAD_S = 3.0
@@ -59,7 +59,10 @@ class Sample:
 
 def sample(seed: int, nodes: int, calibration: Calibration, early: bool) -> Sample:  # noqa: FBT001 - for a pool's map
     logging.disable(logging.CRITICAL)
-    outcome: Outcome = run_once(nodes, seed=seed, settings=SETTINGS, calibration=calibration, early=early)
+    history = measured_before(nodes)
+    outcome: Outcome = run_once(
+        nodes, seed=seed, settings=SETTINGS, calibration=calibration, early=early, history=history
+    )
     return Sample(outcome.write_stop_s, outcome.floor_s, outcome.label, outcome.reasons)
 
 

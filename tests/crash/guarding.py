@@ -1,19 +1,22 @@
 """The guardian as the matrix plays it: whatever it was struck at, its next round settles the dead."""
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.light.launch import LightCluster
 from tests.crash.backups import half_points
 from tests.crash.field import Execution, Field
 from tests.crash.invariants import HALTED, Breach, Fate
-from tests.crash.journeys import WRITE_STOP, Prepared, Restore, whole
+from tests.crash.journeys import CRASH, WRITE_STOP, Prepared, Restore, whole
 from tests.crash.points import manifests_of
 from tests.crash.rows import How, Row, Scene, handler_of, states_of
 from tests.crash.strikes import Strike
 from tests.crash.transfers import half_exports
 
-DEAD_EXPORT, DEAD_RESTORE = "dead-export", "dead-restore"
+DEAD_EXPORT, DEAD_RESTORE, BY_HAND, ORPHANS = "dead-export", "dead-restore", "by-hand", "orphans"
+LONG_AGO = timedelta(hours=4)
+"""A run that began then is not young any more."""
 LONG_LEASE = {**WRITE_STOP, "lease_s": 60}
 """The write stop must be the guardian's to end."""
 
@@ -25,27 +28,38 @@ class Guardian:
 
     @property
     def scenes(self) -> tuple[Scene, ...]:
-        """One for each kind of dead."""
+        """One for each kind of dead; and an operator who does not wait for the round that settles them."""
+        by_hand, orphans = Scene(BY_HAND, ("ResumeAll",)), Scene(ORPHANS, ("FindOrphans", "SettleOrphans"))
         return (
-            Scene("", states_of(self.name)),
+            Scene("", states_of(self.name, without=(*by_hand.states, *orphans.states))),
+            by_hand,
+            orphans,
             Scene(DEAD_EXPORT, ("SettleRun",)),
             Scene(DEAD_RESTORE, ("SettleRun",)),
         )
 
     def prepare(self, field: Field, name: str, row: Row) -> Prepared:
         """Let somebody die."""
+        request = {"cluster": name}
         match row.scene:
-            case "":
+            case "" | "by-hand":
                 cluster = field.launch(name, write_stop=LONG_LEASE)
-                dead = _dead(field, cluster, "backup", "ResumeWrites", {"cluster": name})
+                dead = _dead(field, cluster, "backup", "ResumeWrites", request)
+                request |= {"resume": "all"} if row.scene == BY_HAND else {}
+            case scene if scene == ORPHANS:
+                cluster = field.launch(name)
+                due = {"scheduled_time": f"{datetime.now(UTC) - LONG_AGO:%Y-%m-%dT%H:%M:%SZ}"}
+                dead = _dead(field, cluster, "backup", "TagSnapshots", {**request, **CRASH, **due})
+                field.forget_lock(name)
+                request |= {"orphans": "delete"}
             case scene if scene == DEAD_EXPORT:
                 cluster = field.launch(name)
-                dead = _dead(field, cluster, "export", "VerifyExport", {"cluster": name})
+                dead = _dead(field, cluster, "export", "VerifyExport", request)
             case _:
                 restored = Restore().prepare(field, name, row)
                 cluster = restored.cluster
                 dead = _dead(field, cluster, "restore", "FenceCluster", restored.request)
-        return Prepared(cluster, {"cluster": name}, (dead,))
+        return Prepared(cluster, request, (dead,))
 
     def judge(self, field: Field, prepared: Prepared) -> tuple[Fate, bool]:  # noqa: ARG002  # the protocol's
         """None of the dead has changed any data."""

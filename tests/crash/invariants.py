@@ -7,8 +7,9 @@ from typing import Any
 
 from sandbox.light.host import CONF
 from sandbox.light.launch import LightCluster
-from tests.crash.field import FINISHED, TAG, Execution, Field
+from tests.crash.field import TAG, Execution, Field
 from tests.crash.rows import handler_of
+from tests.estate import FINISHED
 
 MOST_STATE_BYTES = 32 * 1024
 OUR_TAGS = ("aerokeep:cluster", "aerokeep:run")

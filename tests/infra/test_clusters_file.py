@@ -52,6 +52,12 @@ def test_a_cluster_needs_no_more_than_its_tag(tmp_path: Path) -> None:
         ("write_stop: {budget_s: soon}", "write_stop.budget_s: 'soon' is no whole number; write one"),
         ("write_stop: {budget_s: 30, lease_s: 25}", "budget_s 30 outlasts lease_s 25, after which every host undoes"),
         ("write_stop: 10", "write_stop: 10 is no mapping; write fields below it (budget_s, lead_s, lease_s)"),
+        ("rpo_hours: 0", "rpo_hours: 0 is too small; write 1 or more"),
+        ("rpo_hours: soon", "rpo_hours: 'soon' is no whole number; write one"),
+        (
+            "schedule: {expression: 'cron(0 3 L * ? *)'}",
+            "how old the newest point may get can't be told from cron(0 3 L * ? *); write rpo_hours: <hours",
+        ),
         ("not_saved: cache", "not_saved: 'cache' is no list; write [a, b] or one `- entry` a line"),
         ("not_saved: [on]", "not_saved.0: True is no text; put it in quotes"),
         ("instance_roles: [aerospike]", "instance_roles.0: 'aerospike' does not fit; write arn:aws:iam::<account>"),

@@ -17,6 +17,7 @@ UNSCOPED = {
     "ec2:DescribeInstanceCreditSpecifications",
     "ec2:DescribeInstanceStatus",
     "ec2:DescribeInstances",
+    "ec2:DescribeLockedSnapshots",
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSnapshots",
     "ec2:DescribeSpotInstanceRequests",

@@ -169,6 +169,11 @@ def test_whatever_fails_calls_the_guardian_but_the_guardian_and_so_does_its_sche
     for target in (*rule["Targets"], schedule["Target"]):
         assert "GuardianMachine" in spelt(target["Arn"])
         assert json.loads(target["Input"]) == {}
+    orphans = properties(synthesis, TRIGGER, "AWS::Scheduler::Schedule", "Orphans")
+    assert (orphans["ScheduleExpression"], json.loads(orphans["Target"]["Input"])) == (
+        "rate(1 hour)",
+        {"orphans": "delete"},
+    )
 
 
 def test_the_topic_that_steps_publish_to_is_the_topic_of_failures(synthesis: Synthesis) -> None:

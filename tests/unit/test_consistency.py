@@ -65,6 +65,14 @@ def test_a_clock_that_was_stepped_in_the_window_proves_nothing() -> None:
     assert "clock not synchronised through the window" in label_of(three(i_1=stepped))[1]
 
 
+def test_a_clock_that_its_host_saw_stepped_proves_nothing_whatever_chronyc_says() -> None:
+    seen = {"at": NOON.timestamp(), "act": "clock", "detail": "the wall clock was stepped by +3.000 s"}
+    assert label_of(three(i_1=an_evidence(1, errors=(seen,)))) == (
+        Consistency.CRASH,
+        "node A1: clock not synchronised through the window; node A1: nothing is proven around its own cut",
+    )
+
+
 def test_a_known_offset_is_taken_out() -> None:
     ahead = an_evidence(
         1,

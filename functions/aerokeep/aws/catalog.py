@@ -1,5 +1,6 @@
 """The catalog: cluster locks with a fencing epoch, and the index of recovery points. Rebuildable from the vault."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -7,7 +8,9 @@ from botocore.exceptions import ClientError
 
 from aerokeep.aws.clients import client, setting
 from aerokeep.aws.errors import code_of, translated
+from aerokeep.model.consistency import Consistency
 from aerokeep.model.errors import ConflictError
+from aerokeep.model.recovery_point import PointEntry
 from aerokeep.model.replacement import LastReplacement
 from aerokeep.model.run import LockState, RunRef
 from aerokeep.model.wire import iso
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 Item = dict[str, Any]
 LONGEST_REASON = 2000
+POINTS_PER_PAGE = 50
 _NAMES = {"#owner": "owner", "#run": "run", "#state": "state", "#request": "request"}
 """DynamoDB reserves some of these words (``request`` among them)."""
 
@@ -243,6 +247,30 @@ class Catalog:
         }
         with translated("PutItem point"):
             self._dynamodb.put_item(TableName=self._table, Item=item)
+
+    def committed(self, cluster: str) -> Iterator[PointEntry]:
+        """The recovery points that exist, the newest first."""
+        with translated("Query"):
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :point)",
+                FilterExpression="#state = :committed",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={
+                    ":pk": {"S": f"cluster#{cluster}"},
+                    ":point": {"S": "point#"},
+                    ":committed": {"S": "committed"},
+                },
+                ScanIndexForward=False,
+                PaginationConfig={"PageSize": POINTS_PER_PAGE},
+            )
+            for page in pages:
+                for item in page["Items"]:
+                    yield PointEntry(
+                        point_id=item["sk"]["S"].removeprefix("point#"),
+                        started_at=datetime.fromisoformat(item["started_at"]["S"]),
+                        consistency=Consistency(item["consistency"]["S"]),
+                    )
 
     # -- replacements
 

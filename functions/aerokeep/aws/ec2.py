@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RUN_TAG, TRY_TAG = "aerokeep:run", "aerokeep:try"
 _LIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
+_LOCKED = ("compliance", "governance", "compliance-cooloff")
+"""States of a snapshot lock in which it can't be deleted; the fourth one is ``expired``."""
 _SPEC_FIELDS = (
     "InstanceType",
     "ImageId",
@@ -119,6 +121,24 @@ class Snapshots:
     def pending(self) -> list[Snapshot]:
         """All of the account that are not complete yet: one that was begun lately is among them."""
         return self._found({"status": ["pending"]})
+
+    def of_any_run(self) -> list[Snapshot]:
+        """All snapshots that any run has made."""
+        return self._found({"tag-key": [RUN_TAG]})
+
+    def locked(self) -> set[str]:
+        """Which snapshots of this account nobody can delete for now."""
+        found: set[str] = set()
+        token: dict[str, Any] = {}
+        while True:
+            with translated("DescribeLockedSnapshots"):
+                reply = self._ec2.describe_locked_snapshots(
+                    Filters=[{"Name": "lock-state", "Values": list(_LOCKED)}], **token
+                )
+            found |= {str(entry["SnapshotId"]) for entry in reply["Snapshots"]}
+            if not reply.get("NextToken"):
+                return found
+            token = {"NextToken": reply["NextToken"]}
 
     def described(self, snapshot_ids: Iterable[str]) -> list[Snapshot]:
         """Those of the snapshots that exist, whatever they are tagged with."""

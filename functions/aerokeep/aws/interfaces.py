@@ -30,6 +30,19 @@ class Interfaces:
         """One interface, or None where it does not exist (any more)."""
         return next(iter(self._described([{"Name": "network-interface-id", "Values": [interface_id]}])), None)
 
+    def of_any_run(self) -> list[Interface]:
+        """All that any run has made."""
+        return self._described([{"Name": "tag-key", "Values": ["aerokeep:run"]}])
+
+    def delete(self, interface_id: str) -> None:
+        """Delete one; one that is gone already counts as deleted. AWS refuses one that is attached."""
+        with translated("DeleteNetworkInterface"):
+            try:
+                self._ec2.delete_network_interface(NetworkInterfaceId=interface_id)
+            except ClientError as error:
+                if code_of(error) != "InvalidNetworkInterfaceID.NotFound":
+                    raise
+
     def holding(self, private_ip: str, *, subnet_id: str) -> Interface | None:
         """Whoever has the address in the subnet."""
         filters = [

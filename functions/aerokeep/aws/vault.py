@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from botocore.exceptions import ClientError
@@ -157,6 +157,18 @@ class Points:
         if body is None:
             return None
         return TypeAdapter[Manifest | Abandonment](Manifest | Abandonment).validate_json(body)
+
+    def of_cluster(self, cluster: str) -> Iterator[Manifest | Abandonment]:
+        """What stands under every manifest key of a cluster."""
+        prefix = f"clusters/{cluster}/points/"
+        with translated("ListObjectsV2"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+            )
+            points = [str(one["Prefix"])[len(prefix) : -1] for page in pages for one in page.get("CommonPrefixes", [])]
+        for point_id in points:
+            if (standing := self.find(cluster, point_id)) is not None:
+                yield standing
 
 
 class Inventories:

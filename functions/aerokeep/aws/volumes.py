@@ -39,6 +39,19 @@ class Volumes:
         """All volumes that a run made, by id."""
         return self._found("tag:aerokeep:run", [run_id])
 
+    def of_any_run(self) -> dict[str, Volume]:
+        """All volumes that any run has made, by id."""
+        return self._found("tag-key", ["aerokeep:run"])
+
+    def delete(self, volume_id: str) -> None:
+        """Delete one; one that is gone already counts as deleted. AWS refuses one that is attached."""
+        with translated("DeleteVolume"):
+            try:
+                self._ec2.delete_volume(VolumeId=volume_id)
+            except ClientError as error:
+                if code_of(error) != "InvalidVolume.NotFound":
+                    raise
+
     def of_instances(self, instance_ids: Iterable[str]) -> dict[str, Volume]:
         """All volumes attached to the instances (or on their way), by id."""
         return self._found("attachment.instance-id", instance_ids)

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from aerokeep.model.cluster import ClusterConfig
-from aerokeep.model.consistency import Label
+from aerokeep.model.consistency import Consistency, Label
 from aerokeep.model.files import NodeFiles
 from aerokeep.model.inventory import Inventory
 from aerokeep.model.plan import BackupPlan, Window
@@ -82,6 +82,14 @@ class FailedTry(Wire):
     """From the first guard on any node to the last lift on any node; None where no host had begun."""
     unheard: dict[str, str]
     """Instances that did not confirm that they had let go, with the last word from each."""
+
+
+class PointEntry(Wire):
+    """A committed point as the catalog's index has it."""
+
+    point_id: str
+    started_at: Instant
+    consistency: Consistency
 
 
 class Manifest(Wire):

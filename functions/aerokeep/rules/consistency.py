@@ -12,6 +12,9 @@ from aerokeep.model.wire import Wire
 CONTROLLER_ERROR_S = 0.1
 """Bound taken for the clock of the controller, which has no chronyd to ask (docs/adr/0004)."""
 
+CLOCK_COMPLAINT = "clock"
+"""What a host's errors about its clock are filed under."""
+
 
 class Bounds(Wire):
     """How far true time may lie from a host's time: true ∈ [host + earliest_s, host + latest_s]."""
@@ -24,8 +27,11 @@ def clock_bounds(evidence: NodeEvidence) -> Bounds | None:
     """The bounds that hold over the whole window, or None where the clock can't be trusted.
 
     Both readings, at arming and after the lift, must be synchronised, and agree within their own errors: a clock that
-    was stepped in between proves nothing.
+    was stepped in between proves nothing. Nor does one that its host saw stepped against the clock that nobody can
+    set: chronyc may not know of it yet, and then goes on saying what it said before.
     """
+    if any(error.get("act") == CLOCK_COMPLAINT for error in evidence.errors):
+        return None
     if len(evidence.clocks) < 2 or not all(clock.synchronised for clock in evidence.clocks):  # noqa: PLR2004 - arming, lift
         return None
     first, last = evidence.clocks[0], evidence.clocks[-1]

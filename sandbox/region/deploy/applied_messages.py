@@ -1,4 +1,4 @@
-"""SNS, SQS, schedules and alarms: resources that moto's CloudFormation skips, made through their API."""
+"""SNS, SQS, schedules, alarms and dashboards: resources that moto's CloudFormation skips, made through their API."""
 
 import json
 from collections.abc import Callable
@@ -70,6 +70,12 @@ def alarm(client: Client, resource: Resource) -> None:
     client("cloudwatch").put_metric_alarm(**wanted)
 
 
+def dashboard(client: Client, resource: Resource) -> None:
+    """What people look at; nothing reads it here."""
+    wanted = resource.properties
+    client("cloudwatch").put_dashboard(DashboardName=resource.physical_id, DashboardBody=wanted["DashboardBody"])
+
+
 def remove_schedule(client: Client, resource: Resource) -> None:
     """It fires no more."""
     group = resource.properties.get("GroupName", "default")
@@ -79,6 +85,11 @@ def remove_schedule(client: Client, resource: Resource) -> None:
 def remove_schedule_group(client: Client, resource: Resource) -> None:
     """With the schedules that are in it."""
     client("scheduler").delete_schedule_group(Name=resource.physical_id)
+
+
+def remove_dashboard(client: Client, resource: Resource) -> None:
+    """Gone."""
+    client("cloudwatch").delete_dashboards(DashboardNames=[resource.physical_id])
 
 
 def remove_alarm(client: Client, resource: Resource) -> None:
@@ -95,9 +106,11 @@ APPLY: dict[str, Apply] = {
     "AWS::Scheduler::Schedule": schedule,
     "AWS::Scheduler::ScheduleGroup": schedule_group,
     "AWS::CloudWatch::Alarm": alarm,
+    "AWS::CloudWatch::Dashboard": dashboard,
 }
 REMOVE: dict[str, Apply] = {
     "AWS::Scheduler::Schedule": remove_schedule,
     "AWS::Scheduler::ScheduleGroup": remove_schedule_group,
     "AWS::CloudWatch::Alarm": remove_alarm,
+    "AWS::CloudWatch::Dashboard": remove_dashboard,
 }

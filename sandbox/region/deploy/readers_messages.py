@@ -1,4 +1,4 @@
-"""Read topics, queues, rules, schedules and alarms back in the spelling of templates."""
+"""Read topics, queues, rules, schedules, alarms and dashboards back in the spelling of templates."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -82,6 +82,12 @@ def alarm(client: Client, resource: Resource) -> Held:
     return found[0] if found else {}
 
 
+def dashboard(client: Client, resource: Resource) -> Held:
+    """A dashboard."""
+    held: Held = client("cloudwatch").get_dashboard(DashboardName=resource.physical_id)
+    return held
+
+
 READERS = {
     "AWS::SNS::Topic": topic,
     "AWS::SNS::TopicPolicy": topic_policy,
@@ -92,4 +98,5 @@ READERS = {
     "AWS::Scheduler::Schedule": schedule,
     "AWS::Scheduler::ScheduleGroup": schedule_group,
     "AWS::CloudWatch::Alarm": alarm,
+    "AWS::CloudWatch::Dashboard": dashboard,
 }

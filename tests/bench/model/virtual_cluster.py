@@ -12,10 +12,11 @@ from unittest.mock import patch
 
 from aerokeep.model.cluster import WriteStop
 from aerokeep.model.evidence import NodeEvidence
-from aerokeep.model.plan import BackupPlan, NodePlan, VolumePlan, Window
+from aerokeep.model.plan import BackupPlan, NodePlan, VolumePlan
 from aerokeep.model.survey import Clock
+from aerokeep.model.timing import Timing
 from aerokeep.rules.consistency import judge_consistency
-from aerokeep.rules.window import hold_on_s, plan_lease, plan_window
+from aerokeep.rules.window import FULL_HISTORY, hold_on_s, plan_lease, plan_window
 from aerokeep.steps.backup import cut_snapshots
 from aerokeep.steps.shared.letting_go import WORD
 from aerokeep_node.clock import ClockReading
@@ -27,7 +28,7 @@ from tests.bench.model.virtual_time import EPOCH_S, VirtualTime
 from tests.builders import a_node_plan, a_plan, a_run
 
 VOLUMES = 8
-BEFORE_T0_S = 2.0
+BEFORE_T0_S = 3.0
 """Where the model begins: hosts are armed, CutSnapshots is running and has warmed its connections."""
 CLOCK_ERROR_S = 0.001
 """What chrony claims on EC2 with the Amazon Time Sync Service, rounded up."""
@@ -52,12 +53,6 @@ class Outcome:
     evidence: Mapping[str, NodeEvidence]
 
 
-def lay_out(settings: WriteStop, *, nodes: int, now: datetime, token: str) -> Window:
-    """As StopWrites does for a cluster of which nothing was measured yet."""
-    lease = plan_lease(settings, history=(), nodes=nodes)
-    return plan_window(lease, now=now, lead_s=settings.lead_s, token=token)
-
-
 def run_once(
     nodes: int,
     *,
@@ -65,7 +60,7 @@ def run_once(
     settings: WriteStop,
     calibration: Calibration,
     early: bool,
-    planner: Callable[..., Window] = lay_out,
+    history: Sequence[Timing] = (),
 ) -> Outcome:
     """Stop writes, cut, let go.
 
@@ -75,13 +70,13 @@ def run_once(
         settings: the operator's.
         calibration: how quick hosts are.
         early: the word to let go is put; without it only the leases end the stop.
-        planner: lays the window.
+        history: what earlier runs have measured; the lease is planned from it.
 
     """
     chance, clock = random.Random(f"{seed}/{nodes}"), VirtualTime()  # noqa: S311 - a seed makes runs alike
     plan = _plan(nodes)
-    lead = settings.model_copy(update={"lead_s": BEFORE_T0_S})
-    window = planner(lead, nodes=nodes, now=clock.now(), token="0" * 32)
+    lease = plan_lease(settings, history=history, nodes=nodes)
+    window = plan_window(lease, now=clock.now(), lead_s=BEFORE_T0_S, token="0" * 32)
     reading = ClockReading("chronyc", True, 0.0, CLOCK_ERROR_S, EPOCH_S)
     window = window.model_copy(update={"hold_on_s": hold_on_s([Clock.model_validate(reading.as_json())])})
     cutter = VirtualCutter(clock, random.Random(f"{seed}/{nodes}/cuts"))  # noqa: S311 - as above
@@ -102,11 +97,10 @@ def run_once(
             for node in plan.nodes
         }
         there = (lambda: WORD in vault.objects) if early else None
-        for host in hosts.values():
-            clock.spawn(partial(host.live, there, lambda: GET.draw(chance)))
+        living = [clock.spawn(partial(host.live, there, lambda: GET.draw(chance))) for host in hosts.values()]
         cutting = clock.spawn(lambda: cut_snapshots.run(a_run(), **vault.collaborators(cutter, clock.now)))
         clock.run()
-    cutting.join()
+    clock.wait([*living, cutting])
     evidence = {instance_id: NodeEvidence.model_validate(host.evidence) for instance_id, host in hosts.items()}
     label = judge_consistency(plan, cut=vault.objects["cut"], evidence=evidence)
     assert label.write_stop_s is not None
@@ -133,6 +127,13 @@ def _plan(nodes: int) -> BackupPlan:
 def _volumes(number: int) -> tuple[VolumePlan, ...]:
     first = a_node_plan().volumes[0]
     return tuple(first.model_copy(update={"volume_id": f"vol-{number}-{volume}"}) for volume in range(VOLUMES))
+
+
+def measured_before(nodes: int) -> tuple[Timing, ...]:
+    """What a hundred earlier runs of the same cluster would have left in the catalog."""
+    chance = random.Random(f"history/{nodes}")  # noqa: S311 - a seed makes runs alike
+    slowest = (max(CREATE_SNAPSHOTS.draw(chance) for _ in range(nodes)) for _ in range(FULL_HISTORY))
+    return tuple(Timing(slowest_cut_s=seconds) for seconds in slowest)
 
 
 class VirtualCutter:
@@ -182,8 +183,8 @@ class VirtualVault:
         return {
             "runs": self,
             "catalog": catalog,
+            "timings": SimpleNamespace(record=lambda *_: None),
             "cutter": cutter,
             "snapshots": SimpleNamespace(of_try=lambda _: []),
-            "timings": SimpleNamespace(record=lambda *_: None),
             "clock": now,
         }

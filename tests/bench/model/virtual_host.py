@@ -86,6 +86,8 @@ class Writes:
 class VirtualInfo:
     """An info connection to a virtual server."""
 
+    gives_up_after_s = None
+
     def __init__(self, server: VirtualServer) -> None:
         self._server = server
         self._due_s: float | None = None

@@ -51,6 +51,8 @@ class ScriptedInfoServer:
         self.before_set: Callable[[str, str, str], str | None] = lambda *_: None
         """May sleep; gives a reply to be sent instead of obeying, "drop" closes the connection."""
         self.answer_always: str | None = None
+        self.instead: Callable[[socket.socket, str], bool] = lambda *_: False
+        """Sends what it likes instead of an answer, and says whether it did."""
         self.tls: ssl.SSLContext | None = None
         """Offer TLS alone."""
         self.answers: dict[str, str] = {
@@ -99,6 +101,8 @@ class ScriptedInfoServer:
             while True:
                 (head,) = HEADER.unpack(self._exactly(connection, HEADER.size))
                 command = self._exactly(connection, head & LENGTH_MASK).decode().rstrip("\n")
+                if self.instead(connection, command):
+                    continue
                 value = self.answer(command)
                 if value == "drop":
                     return

@@ -8,7 +8,8 @@ import pytest
 
 from sandbox.cluster import MOUNT_POINT
 from sandbox.dataplane import choose, probe
-from tests.e2e.negative.three_nodes import DOCUMENTS, ThreeNodes, start_cluster
+from tests.e2e.negative.three_nodes import ThreeNodes, start_cluster
+from tests.plane_nodes import DOCUMENTS
 
 
 @contextmanager

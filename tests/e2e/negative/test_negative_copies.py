@@ -8,7 +8,8 @@ import pytest
 from sandbox.cluster import MOUNT_POINT
 from sandbox.proof import Verdict, judge_copies
 from sandbox.writer import Writer
-from tests.e2e.negative.three_nodes import FLUSHED_BY_ITSELF_S, Cut, ThreeNodes, arm, resume
+from tests.e2e.negative.three_nodes import FLUSHED_BY_ITSELF_S, ThreeNodes
+from tests.plane_nodes import Cut, arm, resume
 
 pytestmark = pytest.mark.root
 

@@ -7,23 +7,12 @@ import pytest
 
 from sandbox.cluster import MOUNT_POINT, NAMESPACES
 from sandbox.witness.ledger import Entry, Outcome, read
-from tests.e2e.negative.three_nodes import Node, ThreeNodes, arm, eventually, resume, stop_writes
+from tests.e2e.negative.three_nodes import ThreeNodes
+from tests.plane_nodes import LONG_WRITE, Node, arm, eventually, long_write, resume, stop_writes
 
 pytestmark = pytest.mark.root
 
 GUARD = ("reject-non-xdr-writes", "true")
-RUN_BELOW = Path("run/slow")
-WAITING_FSFREEZE = """#!/bin/sh
-# Really freezes only when the test says go, and thaws like the real one.
-if [ "$1" = -f ]; then
-    touch /{below}/began
-    until [ -e /{below}/go ]; do sleep 0.02; done
-    {real} "$@"
-    echo $? >/{below}/code
-    exit "$(cat /{below}/code)"
-fi
-exec {real} "$@"
-"""
 
 
 def guards(node: Node) -> list[str]:
@@ -65,13 +54,8 @@ def test_a_lease_whose_controller_vanished_ends_by_itself_and_writes_flow_again(
 
 def test_a_freeze_that_succeeds_after_the_leases_thaw_was_refused_is_thawed_all_the_same(cluster: ThreeNodes) -> None:
     node = cluster.nodes[0]
-    below = node.root / RUN_BELOW
-    below.mkdir()
-    _, real = node.shell("command -v fsfreeze")
-    program = below / "fsfreeze"
-    program.write_text(WAITING_FSFREEZE.format(below=RUN_BELOW, real=real.strip()))
-    program.chmod(0o755)
-    (armed,) = arm([node], run="slow", lease_s=5.0, path=f"/{RUN_BELOW}")
+    below = long_write(node)
+    (armed,) = arm([node], run="slow", lease_s=5.0, path=f"/{LONG_WRITE}")
     eventually((below / "began").exists, "the freeze has begun")
     node.wait_for_state("slow", "undoing")
     # The lift follows the first thaw, which found nothing frozen: the freeze has not happened yet.

@@ -3,7 +3,8 @@
 import pytest
 
 from sandbox.proof import judge_copies
-from tests.e2e.negative.three_nodes import ThreeNodes, arm, prepare_on_root, resume, stop_writes
+from tests.e2e.negative.three_nodes import ThreeNodes
+from tests.plane_nodes import arm, prepare_on_root, resume, stop_writes
 
 pytestmark = pytest.mark.root
 

@@ -1,7 +1,10 @@
 """What ``health`` records: a node that nobody hears or sees is silent, and a dead agent alone is not."""
 
+import time
+
 from sandbox.light.launch import LightCluster
 from sandbox.region import ApiCall
+from tests.workflow.region.shapes import eventually
 from tests.workflow.replace_node.scene import Scene
 
 
@@ -49,3 +52,45 @@ def test_before_the_first_inventory_there_is_nothing_to_say_of_nodes(scene: Scen
     told = recorded(scene, cluster)
     assert told["NodesExpected"] == 0
     assert "A1" not in told
+
+
+def test_the_newest_points_have_an_age_by_what_their_labels_meet(scene: Scene) -> None:
+    cluster = scene.protected("aging")
+    assert not any(name.startswith("Newest") for name in ages(scene, cluster))
+    backup = scene.field.run("backup", "aging-backup", {"cluster": "aging", "consistency": "crash"})
+    assert backup.status == "SUCCEEDED", backup.words
+    told = ages(scene, cluster)
+    assert set(told) == {"NewestPointAgeSeconds crash", "NewestPointRank"}
+    assert told["NewestPointRank"] == 1
+    assert 0 <= told["NewestPointAgeSeconds crash"] < 3600
+
+
+def ages(scene: Scene, cluster: LightCluster) -> dict[str, float]:
+    """What one execution put of a cluster's points, by name and label."""
+    calls = list[ApiCall]()
+    with scene.region.faults.during(before=calls.append):
+        ended = scene.field.run("health", f"{cluster.name}-ages-{time.monotonic_ns()}", {"cluster": cluster.name})
+    assert ended.status == "SUCCEEDED", ended.words
+    values: dict[str, float] = {}
+    for call in calls:
+        if call.action == "PutMetricData" and "RecordAges" in call.caller:
+            for datum in call.params["MetricData"]:
+                labels = [d["Value"] for d in datum["Dimensions"] if d["Name"] == "label"]
+                values[" ".join([datum["MetricName"], *labels])] = float(datum["Value"])
+    return values
+
+
+def test_an_age_that_nobody_tells_becomes_an_alarm_that_starts_no_replacement(scene: Scene) -> None:
+    """The alarm of the deployed template, by its own name."""
+    alarm = "aerokeep.demo.recovery-point-age"
+    found = scene.region.client("cloudwatch").describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+    assert [one["TreatMissingData"] for one in found] == ["breaching"]
+    topic = scene.field.outputs["FailuresTopicArn"]
+    before = len(scene.region.topic_messages(topic))
+    scene.region.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+    assert eventually(lambda: len(scene.region.topic_messages(topic)) > before)
+    assert alarm in scene.region.topic_messages(topic)[before]
+    states = scene.region.client("stepfunctions")
+    (machine,) = (m for m in states.list_state_machines()["stateMachines"] if m["name"] == "aerokeep-replace-node")
+    started = states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
+    assert started == []

@@ -62,6 +62,7 @@ def test_a_light_host_says_exactly_what_a_real_one_says(plane: LightPlane, real:
 ACTS = (
     ("capture", {"Run": "r", "Uploads": "report"}),
     ("resume-writes", {"Run": "r", "Tombstone": "yes"}),
+    ("resume-writes", {"Run": "everything", "Tombstone": "no"}),
     ("open-writes", {"Run": "r", "Namespaces": "test"}),
     ("stop", {"Run": "r", "Unmount": "none"}),
     ("stage", {"Run": "r", "Spec": "back"}),

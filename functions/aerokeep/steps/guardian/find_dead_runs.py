@@ -2,22 +2,14 @@
 
 from typing import Any
 
-from aerokeep.aws.catalog import LANES, Catalog
-from aerokeep.aws.executions import Executions
 from aerokeep.aws.ssm import Configurations
-from aerokeep.model.cluster import ClusterName
+from aerokeep.model.guardian import GuardianRequest
 from aerokeep.model.run import LockState, RunRef
 from aerokeep.model.wire import Wire
-from aerokeep.rules.dead_runs import Condition, Verdict, judge_lock
+from aerokeep.rules.dead_runs import Condition, Verdict
+from aerokeep.steps.shared.holders import Holders
 from aerokeep.steps.shared.starting_out import parse_request
-from aerokeep.steps.step import Clock, logger, step
-
-
-class GuardianRequest(Wire):
-    """The execution input of ``guardian``."""
-
-    cluster: ClusterName | None = None
-    """Look at one cluster only."""
+from aerokeep.steps.step import logger, step
 
 
 class Input(Wire):
@@ -48,9 +40,7 @@ class Output(Wire):
     wait_s: int
 
 
-def run(
-    request: Input, *, configurations: Configurations, catalog: Catalog, executions: Executions, clock: Clock
-) -> Output:
+def run(request: Input, *, configurations: Configurations, holders: Holders) -> Output:
     """Judge each cluster's lock; nothing is changed.
 
     Raises:
@@ -59,9 +49,7 @@ def run(
     """
     wanted = parse_request(GuardianRequest, request.request)
     clusters = [configurations.of_cluster(wanted.cluster).name] if wanted.cluster else [*configurations.all()]
-    lanes = [(cluster, lane) for cluster in clusters for lane in LANES]
-    standing = [lock for cluster, lane in lanes if (lock := catalog.standing(cluster, lane=lane)) is not None]
-    judged = [(lock, _judge(lock, executions, clock)) for lock in standing]
+    judged = [(lock, _judge(lock, holders)) for cluster in clusters for lock in holders.of_cluster(cluster)]
 
     def those(condition: Condition) -> list[tuple[RunRef, Verdict]]:
         return [(lock.run, verdict) for lock, verdict in judged if verdict.condition is condition]
@@ -77,8 +65,8 @@ def run(
     )
 
 
-def _judge(lock: LockState, executions: Executions, clock: Clock) -> Verdict:
-    verdict = judge_lock(lock, executions.of_arn(lock.run.execution), now=clock())
+def _judge(lock: LockState, holders: Holders) -> Verdict:
+    verdict = holders.judge(lock)
     logger.info("lock judged", cluster=lock.run.cluster, run=lock.run.run_id, condition=verdict.condition)
     return verdict
 

@@ -3,16 +3,16 @@
 from typing import assert_never
 
 from aerokeep.aws.catalog import Catalog, lane_of
-from aerokeep.aws.executions import Executions
 from aerokeep.aws.notices import Notices
 from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Wire
-from aerokeep.rules.dead_runs import Condition, Remedy, judge_lock, remedy
+from aerokeep.rules.dead_runs import Condition, Remedy, remedy
 from aerokeep.steps.guardian.find_dead_runs import DeadRun
 from aerokeep.steps.shared.abandoning import Abandoner
 from aerokeep.steps.shared.abandoning_export import ExportAbandoner
+from aerokeep.steps.shared.holders import Holders
 from aerokeep.steps.shared.releasing import release
-from aerokeep.steps.step import Clock, logger, step
+from aerokeep.steps.step import Meter, logger, step
 
 
 class Output(Wire):
@@ -28,20 +28,20 @@ class Output(Wire):
 def run(
     request: DeadRun,
     *,
-    catalog: Catalog,
-    executions: Executions,
+    holders: Holders,
     abandoner: Abandoner,
     export_abandoner: ExportAbandoner,
     notices: Notices,
-    clock: Clock,
+    meter: Meter,
 ) -> Output:
     """Look again, since a halted run may have been taken up meanwhile; then do what its journey allows."""
     dead = request.run
+    catalog = holders.catalog
     standing = catalog.standing(dead.cluster, lane=lane_of(dead.journey))
     if standing is None or not _same_hold(standing.run, dead):
         return Output(run_id=dead.run_id, remedy=None, detail="the lock is not its own any more")
     chosen = remedy(dead.journey)
-    verdict = judge_lock(standing, executions.of_arn(dead.execution), now=clock())
+    verdict = holders.judge(standing, dead)
     told_before = chosen is Remedy.HALT and verdict.condition is Condition.HALTED
     if verdict.condition is not Condition.DEAD and not told_before:
         return Output(run_id=dead.run_id, remedy=None, detail=verdict.reason)
@@ -57,6 +57,7 @@ def run(
             detail = _halt(request, catalog, notices)
         case _:
             assert_never(chosen)
+    meter.record(dead.cluster, GuardianActions=1)
     return Output(run_id=dead.run_id, remedy=chosen, detail=detail)
 
 

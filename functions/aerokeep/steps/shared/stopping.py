@@ -78,8 +78,8 @@ class Stopper:
         self.catalog.require(request, busy_until=window.end_at + timedelta(seconds=5))
         # Intent first: whoever cleans up after us must know of it.
         self.runs.write(request, request.of_try("window"), window)
-        let_go_at = where_the_word_will_be(request, self.runs)
-        commands, reached = _send(plan, window, request, self.hosts, let_go_at=let_go_at)
+        word_at = where_the_word_will_be(request, self.runs)
+        commands, reached = _send(plan, window, request, self.hosts, let_go_at=word_at)
         unreached = {node.instance_id for node in plan.nodes} - reached
         # One that can't be told is a no-go at once; the others need not be watched arming.
         until = asked_at if unreached else decision_time(window, now=asked_at)
@@ -87,8 +87,8 @@ class Stopper:
         armed = {i for i, reply in replies.items() if reply.refusal is None and reply.state is CommandState.ANSWERED}
         if len(armed) == len(plan.nodes):
             clocks = [HostClock.model_validate(told) for one in replies.values() if (told := one.body.get("clock"))]
-            window = window.model_copy(update={"hold_on_s": hold_on_s(clocks)})
-            self.runs.write(request, request.of_try("window"), window)
+            held_on = window.model_copy(update={"hold_on_s": hold_on_s(clocks)})
+            self.runs.write(request, request.of_try("window"), held_on)
             return Stop(go=True, start_at=window.start_at, end_at=window.end_at)
         return self._no_go(request, plan, window, replies, only_try=only_try)
 
