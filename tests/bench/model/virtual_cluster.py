@@ -86,7 +86,6 @@ def run_once(
         stack.enter_context(shipped_code_on(clock, calibration, chance, reading))
         stack.enter_context(patch.object(cut_snapshots, "time", clock))
         stack.enter_context(patch.object(cut_snapshots, "ThreadPoolExecutor", clock.ThreadPoolExecutor))
-        stack.enter_context(patch.object(cut_snapshots, "wait", clock.wait_for_futures))
         hosts = {
             node.instance_id: VirtualHost(
                 VirtualServer(node.node_id, clock, calibration, chance, writes),
@@ -144,11 +143,10 @@ class VirtualCutter:
         self._clock, self._chance = clock, chance
         self.slowest_s = 0.0
 
-    def prepare(self, instance_ids: Sequence[str], *, may_go_on: Callable[[], bool]) -> None:
+    def warm(self, instance_ids: Sequence[str], **_: object) -> list[str]:
         """The connections are open before the model begins."""
-
-    def warm(self, instance_id: str) -> None:
-        """They are used once more."""
+        del instance_ids
+        return []
 
     def cut(self, node: NodePlan, *, tags: Mapping[str, str]) -> Mapping[str, str]:
         """One set."""

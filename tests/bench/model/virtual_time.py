@@ -8,7 +8,6 @@ from typing import Any, Self
 import simpy
 from greenlet import getcurrent, greenlet
 
-LOOK_S = 0.01
 EPOCH_S = 1_800_000_000.0
 """What ``time()`` says when the virtual clock begins."""
 
@@ -82,12 +81,6 @@ class VirtualTime:
     def Event(self) -> "Event":  # noqa: N802
         """Like threading.Event."""
         return Event(self)
-
-    def wait_for_futures(self, futures: Iterable["Future"], timeout: float) -> None:
-        """Like concurrent.futures.wait, whose result nobody reads."""
-        until_s = self.monotonic() + timeout
-        while not all(one.done() for one in futures) and self.monotonic() < until_s:
-            self.sleep(min(LOOK_S, until_s - self.monotonic()))
 
     def ThreadPoolExecutor(self, max_workers: int) -> "Pool":  # noqa: N802
         """Like concurrent.futures', with a worker for everything."""
@@ -169,29 +162,7 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         """Everything has been waited for."""
 
-    def submit(self, act: Callable[..., Any], *args: Any) -> "Future":  # noqa: ANN401 - whatever it takes
-        """Begin one."""
-        return Future(self._clock.spawn(partial(act, *args)))
-
-    def shutdown(self, **_: Any) -> None:  # noqa: ANN401 - as the real one's
-        """Nothing is waited for."""
-
     def map(self, act: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """Begin all, and give their results in order."""
         begun = [self._clock.spawn(partial(act, item)) for item in items]
         return (one.join() for one in begun)
-
-
-class Future:
-    """As much of concurrent.futures.Future as the steps use."""
-
-    def __init__(self, running: Running) -> None:
-        self._running = running
-
-    def done(self) -> bool:
-        """Whether there is a result."""
-        return self._running.ended
-
-    def result(self) -> Any:  # noqa: ANN401 - whatever it gives
-        """Wait for it."""
-        return self._running.join()

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs
 
 import boto3
 import pytest
-from aerokeep.aws.ec2 import Cutter
+from aerokeep.aws.cutter import Cutter
 from aerokeep.rules.plan import MOST_NODES_PER_BARRIER
 from aerokeep.rules.window import Lease, plan_window
 from aerokeep.steps.backup.cut_snapshots import cut_together
@@ -18,6 +19,9 @@ from aerokeep.steps.step import Clock
 from botocore.config import Config
 
 from tests.builders import a_node_plan, a_plan, a_run
+
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
 
 ANSWERS = {
     "DescribeInstances": "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>",
@@ -61,20 +65,20 @@ class Ec2:
         """By which connections an action was called."""
         return [connection for called, connection in self.calls if called == action]
 
+    def client(self) -> "EC2Client":
+        """One that keeps its connections."""
+        return boto3.client(
+            "ec2",
+            region_name="eu-central-1",
+            endpoint_url=f"http://127.0.0.1:{self._server.server_port}",
+            aws_access_key_id="none",
+            aws_secret_access_key="none",  # noqa: S106 - no secret: nobody checks it
+            config=Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=5),
+        )
+
     def cutter(self) -> Cutter:
         """As the Lambda has it, but for the address."""
-
-        def connect() -> object:
-            return boto3.client(
-                "ec2",
-                region_name="eu-central-1",
-                endpoint_url=f"http://127.0.0.1:{self._server.server_port}",
-                aws_access_key_id="none",
-                aws_secret_access_key="none",  # noqa: S106 - no secret: nobody checks it
-                config=Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=5),
-            )
-
-        return Cutter(connect)  # type: ignore[arg-type]  # the stubs' name for it
+        return Cutter(self.client)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         ec2 = self
@@ -146,11 +150,11 @@ def test_a_container_that_is_used_again_opens_nothing_either(ec2: Ec2) -> None:
     assert ec2.opened == NODES
 
 
-def test_a_pool_that_is_warmed_one_call_after_the_other_is_not_warm(ec2: Ec2) -> None:
-    """Why each node has a line of its own: quick answers let all calls go by few connections."""
-    cutter = ec2.cutter()
-    for node in a_plan(NODES).nodes:
-        cutter.warm(node.instance_id)
+def test_one_pool_that_is_warmed_by_quick_calls_is_not_warm(ec2: Ec2) -> None:
+    """Why each node has a client of its own: quick answers let all calls go by few connections."""
+    shared = ec2.client()
+    for _ in range(NODES):
+        shared.describe_instances(InstanceIds=["i-1"])
     assert ec2.opened == 1
 
 
@@ -168,9 +172,10 @@ def test_who_comes_late_opens_no_lines_but_cuts_in_time(ec2: Ec2) -> None:
 def test_there_are_lines_enough_for_the_largest_barrier(ec2: Ec2) -> None:
     cutter = ec2.cutter()
     nodes = [a_node_plan(number) for number in range(1, MOST_NODES_PER_BARRIER + 1)]
-    cutter.prepare([node.instance_id for node in nodes], may_go_on=lambda: True)
+    clock = Clock()
+    ids, until = [node.instance_id for node in nodes], clock() + timedelta(seconds=60)
+    assert cutter.warm(ids, until=until, clock=clock) == []
+    assert ec2.opened == MOST_NODES_PER_BARRIER
     with ThreadPoolExecutor(MOST_NODES_PER_BARRIER) as pool:
-        assert set(pool.map(lambda node: cutter.warm(node.instance_id), nodes)) == {None}
-        assert ec2.opened == MOST_NODES_PER_BARRIER
         list(pool.map(lambda node: cutter.cut(node, tags={}), nodes))
     assert ec2.opened == MOST_NODES_PER_BARRIER

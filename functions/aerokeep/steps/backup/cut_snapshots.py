@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from aerokeep.aws.catalog import Catalog
-from aerokeep.aws.ec2 import TRY_TAG, Cutter, DoubtfulCutError, RefusedCutError, Snapshots
+from aerokeep.aws.cutter import Cutter, DoubtfulCutError, RefusedCutError
+from aerokeep.aws.ec2 import TRY_TAG, Snapshots
 from aerokeep.aws.timings import Timings
 from aerokeep.aws.vault import Runs
 from aerokeep.model.errors import NotReadyError
@@ -82,19 +83,19 @@ def run(
     catalog.require(request, busy_until=last_at + timedelta(seconds=BUSY_S))
     if snapshots.of_try(request):
         raise NotReadyError(f"already_cut: snapshots of run {request.run_id} exist: start a new backup")
-    outcomes: list[NodeCut | Uncut] = []
     try:
         if window is None:
             outcomes = _cut_one_by_one(plan, request, cutter, clock, at_once=at_once)
         else:
             outcomes = cut_together(plan, request, cutter, catalog, clock, window)
-        cuts, uncut = _sorted(plan, outcomes, request, snapshots, clock)
+        cuts, uncut = _sort_out(plan, outcomes, request, snapshots, clock)
         if window is not None and not uncut:
             time.sleep(window.hold_on_s)
     finally:
         if window is not None:
             let_go(request, window, runs)
-            _remember(request, outcomes, timings)
+    if window is not None:
+        _remember(request, outcomes, timings)
     if uncut:
         return _uncut(request, uncut.values(), runs)
     cut = Cut(nodes=tuple(cuts[node.instance_id] for node in plan.nodes))
@@ -104,10 +105,10 @@ def run(
     return Output(snapshots=len(cut.snapshot_ids), spread_s=spread_s)
 
 
-def _sorted(
-    plan: BackupPlan, outcomes: Iterable[NodeCut | Uncut], request: RunRef, snapshots: Snapshots, clock: Clock
+def _sort_out(
+    plan: BackupPlan, outcomes: Sequence[NodeCut | Uncut], request: RunRef, snapshots: Snapshots, clock: Clock
 ) -> tuple[dict[str, NodeCut], dict[str, Uncut]]:
-    """Who was cut and who was not, by instance id; a set whose answer was lost counts if it is there."""
+    """Who is cut and who is not; whose answer was lost is looked up, and counts as cut if its set is there."""
     cuts = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, NodeCut)}
     uncut = {outcome.instance_id: outcome for outcome in outcomes if isinstance(outcome, Uncut)}
     for found in _look_up(plan, list(uncut.values()), request, snapshots, clock):
@@ -169,27 +170,20 @@ def cut_together(
 ) -> list[NodeCut | Uncut]:
     """All nodes at the planned instant, each by a connection that was opened before."""
     warm_at = window.start_at - timedelta(seconds=WARM_S)
-    cutter.prepare([node.instance_id for node in plan.nodes], may_go_on=lambda: clock() < warm_at)
-    # Twice as many threads as cuts: a connection that hangs while it is warmed must keep no cut waiting.
-    pool = ThreadPoolExecutor(max_workers=2 * len(plan.nodes))
-    try:
-        _warm(plan, cutter, pool, clock, until=warm_at)
-        _wait_until(warm_at, clock)
-        _warm(plan, cutter, pool, clock, until=window.start_at)  # what was idle for half a minute may be closed
-        _wait_until(window.start_at, clock)
-        catalog.require(request)  # a minute may have passed; the hosts are still flushing, so this costs no time
+    _warm(plan, cutter, clock, until=warm_at)
+    _wait_until(warm_at, clock)
+    _warm(plan, cutter, clock, until=window.start_at)  # what was idle for half a minute may be closed
+    _wait_until(window.start_at, clock)
+    catalog.require(request)  # a minute may have passed; the hosts are still flushing, so this costs no time
+    with ThreadPoolExecutor(max_workers=len(plan.nodes)) as pool:
         _wait_until(window.cut_at, clock)
         return list(pool.map(lambda node: _cut_node(node, request, cutter, clock, window.cut_deadline), plan.nodes))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _warm(plan: BackupPlan, cutter: Cutter, pool: Executor, clock: Clock, *, until: datetime) -> None:
-    warming = [pool.submit(cutter.warm, node.instance_id) for node in plan.nodes]
-    wait(warming, timeout=max(0.0, (until - clock()).total_seconds()))
-    troubles = [trouble for one in warming if one.done() and (trouble := one.result()) is not None]
-    if cold := sum(not one.done() for one in warming) + len(troubles):
-        logger.warning("connections not warmed", connections=cold, reasons=troubles[:3])
+def _warm(plan: BackupPlan, cutter: Cutter, clock: Clock, *, until: datetime) -> None:
+    troubles = cutter.warm([node.instance_id for node in plan.nodes], until=until, clock=clock)
+    if troubles:
+        logger.warning("connections not warmed", connections=len(troubles), reasons=troubles[:3])
 
 
 def _wait_until(instant: datetime, clock: Clock) -> None:

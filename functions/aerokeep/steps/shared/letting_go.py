@@ -7,6 +7,7 @@ from aerokeep.model.wire import Wire
 from aerokeep.steps.step import logger
 
 WORD = "let-go"
+"""Each try has one of its own."""
 
 
 class Word(Wire):
