@@ -36,7 +36,9 @@ def _protect_nodes(may: ComputeGrants) -> None:
 
 def _stop_writes(may: StepGrants) -> None:
     may.send("stop-writes", "resume-writes")  # no-go: tombstones for hosts that were armed
-    may.use_catalog("UpdateItem")  # busy_until, if the lock is still this run's
+    # How long earlier cuts took; other clusters' cuts, and its own made known; busy_until, if the lock is still its own
+    may.use_catalog("GetItem", "Query", "UpdateItem")
+    may.describe("ec2:DescribeSnapshots")  # what others in the account take of the same bucket
     may.read_vault(RUNS)
     may.write_vault(RUNS)
 
@@ -44,13 +46,23 @@ def _stop_writes(may: StepGrants) -> None:
 def _cut_snapshots(may: StepGrants) -> None:
     may.cut_snapshots()
     may.describe("ec2:DescribeInstances", "ec2:DescribeSnapshots")  # warm the connections; look up a doubtful answer
-    may.use_catalog("GetItem", "UpdateItem")  # busy_until; is the lock still this run's at T0?
+    may.use_catalog("GetItem", "UpdateItem")  # busy_until; is the lock still this run's at T0? How long the cut took
+    may.read_vault(RUNS)
+    may.write_vault(RUNS)
+
+
+def _end_try(may: StepGrants) -> None:
+    may.send("resume-writes")  # before anything else: no host may hold a stop that another try follows
+    may.describe("ec2:DescribeSnapshots")  # the sets of this try are found by their tags
+    may.delete_our_snapshots()
+    may.use_catalog("GetItem", "UpdateItem")  # is the lock still this run's? How long it took until all was flushed
     may.read_vault(RUNS)
     may.write_vault(RUNS)
 
 
 def _resume_writes(may: StepGrants) -> None:
     may.send("resume-writes")  # whoever holds the lock: no host stays stopped because a lock was lost
+    may.use_catalog("UpdateItem")  # how long it took until all was flushed: later runs are planned from that
     may.read_vault(RUNS)
     may.write_vault(RUNS)
 
@@ -105,6 +117,7 @@ BACKUP = (
     Step("ProtectNodes", _protect_nodes),
     Step("StopWrites", _stop_writes, timeout_s=180, memory_mb=WHOLE_CPU_MB),
     Step("CutSnapshots", _cut_snapshots, timeout_s=210, memory_mb=WHOLE_CPU_MB),
+    Step("EndTry", _end_try, timeout_s=180),
     Step("ResumeWrites", _resume_writes, timeout_s=120, memory_mb=WHOLE_CPU_MB),
     Step("TagSnapshots", _tag_snapshots),
     Step("CaptureMetadata", _capture_metadata),

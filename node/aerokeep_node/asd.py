@@ -5,11 +5,14 @@ import re
 from typing import Any, Dict, List, Optional, Tuple
 
 from aerokeep_node.conf import Context, parse_conf
-from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError, is_security_error, refuse
+from aerokeep_node.info import CREDENTIALS, InfoConnection, InfoError, InfoSilenceError, is_security_error, refuse
 from aerokeep_node.refusal import NotNowError, RefusalError
+from aerokeep_node.route import Route
+from aerokeep_node.tls import is_usable, tls_files
 from aerokeep_node.tree import Tree, read_text
 from aerokeep_node.unit_files import FIRST_START_CONF, conf_in, exec_start, read_fragments, without_ours
 
+ASTOOLS = "etc/aerospike/astools.conf"
 DEFAULT_CONF = "etc/aerospike/aerospike.conf"
 ENVIRONMENT_FILES = ("etc/sysconfig/aerospike", "etc/default/aerospike")
 DEFAULT_PORT = 3000
@@ -32,7 +35,10 @@ class Asd:
         self.conf: Context = parse_conf(text or "")
         self.conf_readable = text is not None
         network = self.conf.child("network")
-        self._service = (network.child("service") if network else None) or Context(())
+        self._network = network or Context(())
+        self._service = self._network.child("service") or Context(())
+        self.route = self.first_route
+        """How it is asked; ``connect`` finds out whether it wants a login."""
 
     @property
     def address(self) -> str:
@@ -42,8 +48,8 @@ class Asd:
 
     @property
     def port(self) -> int:
-        """The port for clients without TLS."""
-        port = self._service.get("port") or ""
+        """The port for clients without TLS, or where there is none the one with."""
+        port = self._service.get("tls-port" if self.tls_only else "port") or ""
         return int(port) if port.isdigit() else DEFAULT_PORT
 
     @property
@@ -63,6 +69,12 @@ class Asd:
         service = self.conf.child("service")
         return (service.get("work-directory") if service else None) or DEFAULT_WORK_DIRECTORY
 
+    @property
+    def first_route(self) -> Route:
+        """The way that the conf shows."""
+        files = tls_files(self._network, self._service) if self.tls_only else None
+        return Route(self.address, self.port, files)
+
     def namespace_conf(self, name: str) -> Optional[Context]:
         """Give the conf's part about a namespace."""
         return self.conf.child("namespace", name)
@@ -71,19 +83,55 @@ class Asd:
         """Open an info connection, or end the verb with a refusal that says why there is none."""
         if self.pid is None:
             raise NotNowError("asd_not_running", "no process named asd on this host")
-        if self.tls_only:
-            raise RefusalError("tls_only", "the server offers TLS only; this version of Aerokeep speaks plain info")
-        connection = InfoConnection(self.address, self.port)
+        if self.security_in_conf:
+            return self._log_in("the conf says so")
+        if self.route.tls is not None and not is_usable(self.route.tls):
+            detail = "the server offers TLS only, and its conf names no certificate that can be read here"
+            raise RefusalError("tls_unreadable", detail)
+        connection = self.route.connection()
+        try:
+            connection.open()
+            connection.ask("build")
+        except InfoError as error:
+            connection.close()
+            if is_security_error(str(error)):
+                return self._log_in(str(error))
+            raise refuse(error) from error
+        except InfoSilenceError as error:
+            raise refuse(error) from error
+        return connection
+
+    def _log_in(self, why: str) -> InfoConnection:
+        """Ask through the host's own asinfo.
+
+        Raises:
+            RefusalError: ``security_enabled``: no credentials here, or wrong ones.
+
+        """
+        if not has_credentials_file(self.tree):
+            raise RefusalError("security_enabled", f"the server wants a login ({why}): {CREDENTIALS}")
+        self.route = Route(self.address, self.port, astools=self.tree.path(ASTOOLS))
+        connection = self.route.connection()
         try:
             connection.open()
             connection.ask("build")
         except (InfoError, InfoSilenceError) as error:
-            raise refuse(error) from error
+            connection.close()
+            raise RefusalError("security_enabled", f"asinfo could not log in ({error}): {CREDENTIALS}") from error
         return connection
 
     def still_runs(self) -> bool:
         """Whether the process found at the beginning is there still."""
         return self.pid is not None and os.path.isdir(self.tree.path("proc", str(self.pid)))
+
+
+def has_credentials_file(tree: Tree) -> bool:
+    """Whether the tools' own configuration is there and nobody but root can read it."""
+    try:
+        status = os.stat(tree.path(ASTOOLS))
+    except OSError:
+        return False
+    return not status.st_mode & 0o077 and status.st_uid in (0, os.geteuid())
 
 
 def asd_processes(tree: Tree) -> List[Tuple[int, List[str]]]:
@@ -137,6 +185,10 @@ def _conf_of_environment(tree: Tree) -> Optional[str]:
     return None
 
 
+UNREACHABLE = frozenset({"security_enabled", "tls_unreadable"})
+"""Why a server that runs can't be asked: survey tells it as a problem, other verbs refuse."""
+
+
 def describe_asd(asd: Asd) -> Dict[str, Any]:
     """Shape ``asd`` of survey and health; a server that can't be asked is described by what its conf says."""
     service = asd.conf.child("service") or Context(())
@@ -156,17 +208,23 @@ def describe_asd(asd: Asd) -> Dict[str, Any]:
         "peers": [],
         "migrations_remaining": 0,
         "security_enabled": asd.security_in_conf,
+        "logs_in": False,
+        "tls": asd.tls_only,
     }
-    if asd.pid is None or asd.tls_only:
+    if asd.pid is None:
         return known
-    connection = InfoConnection(asd.address, asd.port)
+    try:
+        connection = asd.connect()
+    except RefusalError as refusal:
+        if refusal.code not in UNREACHABLE:
+            raise
+        known["security_enabled"] = known["security_enabled"] or refusal.code == "security_enabled"
+        return known
+    known["logs_in"] = asd.route.astools is not None
+    known["security_enabled"] = known["security_enabled"] or known["logs_in"]
     try:
         known.update(_ask_identity(connection))
-    except InfoError as error:
-        if not is_security_error(str(error)):
-            raise refuse(error) from error
-        known["security_enabled"] = True
-    except InfoSilenceError as error:
+    except (InfoError, InfoSilenceError) as error:
         raise refuse(error) from error
     finally:
         connection.close()

@@ -12,6 +12,7 @@ TIMES = (
     "settle_started",
     "flushed",
     "frozen",
+    "told",
     "thaw_started",
     "thawed",
     "lift_started",

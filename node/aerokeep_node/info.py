@@ -2,11 +2,13 @@
 
 import select
 import socket
+import ssl
 import struct
 import time
 from typing import Dict, List, Optional, Tuple
 
 from aerokeep_node.refusal import NotNowError, RefusalError
+from aerokeep_node.tls import TlsFiles, is_expected, tls_context
 
 _HEADER = struct.Struct(">Q")
 _VERSION_AND_TYPE = (2 << 56) | (1 << 48)
@@ -14,6 +16,9 @@ _LENGTH_MASK = (1 << 48) - 1
 LONGEST_REPLY_BYTES = 16 * 1024 * 1024
 CONNECT_TIMEOUT_S = 2.0
 ASK_TIMEOUT_S = 3.0
+
+
+CREDENTIALS = "put user and password into /etc/aerospike/astools.conf (root, mode 600), and asinfo on PATH"
 
 
 class InfoError(Exception):
@@ -64,9 +69,13 @@ def pairs_of(value: str, separator: str = ";") -> List[Tuple[str, str]]:
 class InfoConnection:
     """One connection; a request whose reply is still awaited can be polled instead of waited for."""
 
-    def __init__(self, address: str, port: int) -> None:
+    gives_up_after_s: Optional[float] = None
+    """After so long without an answer there will be none; None: a server that hangs may still answer."""
+
+    def __init__(self, address: str, port: int, tls: Optional[TlsFiles] = None) -> None:
         self.address = address
         self.port = port
+        self._tls = tls
         self._socket: Optional[socket.socket] = None
         self._buffer = b""
 
@@ -78,9 +87,27 @@ class InfoConnection:
         try:
             self._socket = socket.create_connection((self.address, self.port), timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            self._socket = None
+            if self._tls is not None:
+                self._socket = self._secured(self._socket, self._tls)
+        except (OSError, ValueError) as error:
+            self.close()
             raise InfoSilenceError(f"{self.address}:{self.port}: {error}") from error
+
+    @staticmethod
+    def _secured(plain: socket.socket, files: TlsFiles) -> ssl.SSLSocket:
+        try:
+            secured = tls_context(files).wrap_socket(plain)
+        except BaseException:
+            plain.close()
+            raise
+        if not is_expected(files, secured.getpeercert(binary_form=True)):
+            secured.close()
+            raise OSError(f"the certificate presented is not that of {files.certificate}")
+        return secured
+
+    def patience(self, timeout_s: float) -> float:
+        """Say how long an answer must be waited for that a socket would give within ``timeout_s``."""
+        return timeout_s
 
     def close(self) -> None:
         """Drop the connection and whatever was awaited on it."""
@@ -119,7 +146,7 @@ class InfoConnection:
 
         """
         self.send(command)
-        value = self.poll(command, timeout_s)
+        value = self.poll(command, self.patience(timeout_s))
         if value is None:
             self.close()
             raise InfoSilenceError(f"no reply to {command!r} within {timeout_s} s")
@@ -151,8 +178,9 @@ class InfoConnection:
         """Take in what has come; False when nothing came in time."""
         if self._socket is None:
             raise InfoSilenceError(f"the connection to {self.address}:{self.port} is closed")
-        readable, _, _ = select.select([self._socket], [], [], timeout_s)
-        if not readable:
+        # What TLS has decrypted already, no select tells of.
+        decrypted = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+        if not decrypted and not select.select([self._socket], [], [], timeout_s)[0]:
             return False
         try:
             chunk = self._socket.recv(65536)
@@ -169,8 +197,26 @@ class InfoConnection:
         if self._socket is None:
             return True
         readable, _, _ = select.select([self._socket], [], [], 0)
-        # Nothing is awaited when this is asked, so readable means end of stream.
-        return bool(readable)
+        if not readable:
+            return False
+        if not isinstance(self._socket, ssl.SSLSocket):
+            return True  # nothing is awaited when this is asked, so readable means end of stream
+        return _tls_has_ended(self._socket)
+
+
+def _tls_has_ended(connection: ssl.SSLSocket) -> bool:
+    """Tell the end from what TLS itself sends, such as tickets after the handshake."""
+    timeout_s = connection.gettimeout()
+    connection.setblocking(False)
+    try:
+        connection.recv(1)
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.settimeout(timeout_s)
+    return True  # the end, or what nobody has asked for
 
 
 def is_security_error(error: str) -> bool:
@@ -182,7 +228,7 @@ def is_security_error(error: str) -> bool:
 def refuse(error: Exception) -> RefusalError:
     """Turn what the protocol raised into the refusal that a verb ends with."""
     if isinstance(error, InfoError) and is_security_error(str(error)):
-        detail = f"the server has security enabled; this version of Aerokeep can't log in ({error})"
+        detail = f"the server wants a login ({error}): {CREDENTIALS}"
         return RefusalError("security_enabled", detail)
     if isinstance(error, InfoError):
         return RefusalError("asd_refused", str(error))

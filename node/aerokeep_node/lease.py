@@ -10,8 +10,10 @@ from aerokeep_node.barring import barred_for_s, why_barred
 from aerokeep_node.clock import monotonic_s, read_clock
 from aerokeep_node.evidence import Record
 from aerokeep_node.flush import LONGEST_SLEEP_S
+from aerokeep_node.let_go import LetGo
 from aerokeep_node.pulse import Pulse, WriteStopEndError
 from aerokeep_node.refusal import NotNowError, RefusalError
+from aerokeep_node.route import route_of
 from aerokeep_node.run_directory import ARMED, EVIDENCE, INTENT, RunDirectory
 from aerokeep_node.undo import undo
 from aerokeep_node.window import Window
@@ -19,6 +21,8 @@ from aerokeep_node.window import Window
 BULK_SYNC_S = 4.0
 PREPARE_S = LONGEST_SLEEP_S + 0.5
 """So long before T0 the flush rhythm is shortened, so that the server follows it when the proof begins."""
+LOGIN_SLACK_S = 2.0
+"""Where each question is a program that logs in first, undoing begins so long before T1, to be done by then."""
 LATE_START_S = 0.5
 """A host that was suspended over T0 must not begin a window that the controller takes for over."""
 SECOND_LINE_AFTER_S = 5.0
@@ -32,7 +36,8 @@ class Resident:
         self.request = request
         self.record = Record(run.run, request["token"])
         self.record.node_id = request["node_id"]
-        self.pulse = Pulse(run, request["token"])
+        self.let_go = LetGo(request["let_go"], request["token"])
+        self.pulse = Pulse(run, request["token"], self.let_go)
         self.window = Window(run, request, self.record, self.pulse)
         self.asd = Asd(run.tree)
 
@@ -51,7 +56,8 @@ class Resident:
         self.window.get_ready()
         self.window.bulk_sync()
         clock = read_clock()
-        self.pulse.set_deadlines(self.request["start_at"], self.request["end_at"], clock)
+        slack_s = 0.0 if route_of(self.request["route"]).astools is None else LOGIN_SLACK_S
+        self.pulse.set_deadlines(self.request["start_at"], self.request["end_at"] - slack_s, clock)
         if self.pulse.called_off():
             raise RefusalError("tombstone", "this run was resumed before it was armed")
         left_s = barred_for_s(self.run.tree)
@@ -74,6 +80,7 @@ class Resident:
             "memory_locked": memory_locked,
         }
         self.run.write(ARMED, armed)
+        self.let_go.begin(self.pulse.start_s)
 
     def live(self) -> None:
         """Go through the window; return when everything is undone and the evidence is written."""
@@ -124,6 +131,11 @@ class Resident:
             raise WriteStopEndError("failure", f"woke {late_s:.1f} s after T0")
 
     def _ended(self, reason: str, detail: str) -> None:
+        if reason == "resume":
+            self.record.stamp("told")
+            self.window.watch_for_writes(last=True)
+        elif self.let_go.trouble is not None:
+            self.record.complain("let_go", self.let_go.trouble)
         started = self.record.times["guard_sent"] is not None
         self.record.ended_by = reason if started else "never_started"
         if detail:
@@ -136,8 +148,7 @@ class Resident:
             "token": self.record.token,
             "node_id": self.record.node_id,
             "state": state,
-            "address": self.request["address"],
-            "port": self.request["port"],
+            "route": self.request["route"],
             "former": self.request["former"],
             "mounts": self.request["freeze"],
             "resident": os.getpid(),
@@ -147,6 +158,7 @@ class Resident:
         self.run.write(INTENT, intent)
 
     def _report(self) -> None:
+        self.let_go.end()
         self.window.report_aside()
         stepped_s = self.pulse.wall_clock_step_s()
         if stepped_s is not None:

@@ -6,6 +6,7 @@ from types import FrameType
 from typing import Optional
 
 from aerokeep_node.clock import ClockReading, monotonic_s
+from aerokeep_node.let_go import LetGo
 from aerokeep_node.run_directory import REQUEST, RESUME, TOMBSTONE, RunDirectory
 
 TICK_S = 0.02
@@ -25,9 +26,10 @@ class WriteStopEndError(Exception):
 class Pulse:
     """Everything that waits in the window waits here, so that nothing outlives token and deadline."""
 
-    def __init__(self, run: RunDirectory, token: str) -> None:
+    def __init__(self, run: RunDirectory, token: str, let_go: LetGo) -> None:
         self.start_s = 0.0
         self.end_s = 0.0
+        self._let_go = let_go
         self._run = run
         self._token = token
         self._signal: Optional[int] = None
@@ -51,8 +53,8 @@ class Pulse:
         return stepped_s if abs(stepped_s) > STEP_OF_CLOCK_S else None
 
     def called_off(self) -> bool:
-        """Whether resume-writes has spoken."""
-        return self._run.has(RESUME) or self._run.has(TOMBSTONE)
+        """Whether resume-writes has spoken, or the word to let go was found."""
+        return self._let_go.heard or self._run.has(RESUME) or self._run.has(TOMBSTONE)
 
     def tick(self, longest_s: float = TICK_S) -> None:
         """Rest a moment.

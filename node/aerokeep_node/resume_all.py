@@ -94,7 +94,7 @@ def _cause(asd: Asd, config: NamespaceConfig) -> str:
 
 def _lift(asd: Asd, name: str, setting: str, value: str) -> bool:
     """Lift until it stays lifted, or time is up."""
-    settings = NamespaceSettings(asd.address, asd.port, name, {setting: value})
+    settings = NamespaceSettings(asd.route, name, {setting: value})
     settings.changed = True
     lift = Lift([settings])
     until_s = time.monotonic() + LIFT_WAIT_S

@@ -5,6 +5,7 @@ from typing import Dict, List, Optional
 
 from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError, error_of
 from aerokeep_node.namespaces import NamespaceConfig, read_config
+from aerokeep_node.route import Route
 
 READ_TIMEOUT_S = 0.5
 LOST_WATCH_S = 2.0
@@ -43,6 +44,10 @@ class SetCall:
             reply = self._connection.poll(self._command, 0.0)
         except InfoSilenceError as error:
             return self._end("lost", str(error))
+        longest_s = self._connection.gives_up_after_s
+        if reply is None and longest_s is not None and time.monotonic() - self.sent_s > longest_s:
+            self.close()
+            return self._end("lost", f"no answer within {longest_s:g} s")
         if reply is None:
             return self.state
         if reply == "ok":  # nothing but this word is success, in any version
@@ -61,27 +66,26 @@ class SetCall:
 class NamespaceSettings:
     """The settings of one namespace that the write stop changes: ``former`` holds what must be put back."""
 
-    def __init__(self, address: str, port: int, name: str, former: Dict[str, str]) -> None:
+    def __init__(self, route: Route, name: str, former: Dict[str, str]) -> None:
         self.name = name
         self.former = dict(former)
         self.changed = False
         self.calls: List[SetCall] = []
-        self._address = address
-        self._port = port
-        self._reader = InfoConnection(address, port)
+        self._route = route
+        self._reader = route.connection()
         self._spare: List[InfoConnection] = []
 
     def keep_connections_open(self, spares: int) -> None:
         """Open what will be needed, so that nothing has to be opened in the window."""
         self._reader.open()
         while len(self._spare) < spares:
-            self._spare.append(InfoConnection(self._address, self._port))
+            self._spare.append(self._route.connection())
         for connection in self._spare:
             connection.open()
 
     def send(self, setting: str, value: str) -> SetCall:
         """Send one change on a connection of its own, so that one that hangs holds up nothing else."""
-        connection = self._spare.pop() if self._spare else InfoConnection(self._address, self._port)
+        connection = self._spare.pop() if self._spare else self._route.connection()
         call = SetCall(connection, self.name, setting, value)
         self.changed = True
         self.calls.append(call)

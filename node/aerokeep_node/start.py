@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from aerokeep_node.asd import Asd, asd_processes
 from aerokeep_node.first_start import FirstStart
-from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError
+from aerokeep_node.info import InfoError, InfoSilenceError
 from aerokeep_node.last_words import last_words
 from aerokeep_node.refusal import RefusalError
 from aerokeep_node.run_directory import STARTED, RunDirectory
@@ -87,8 +87,7 @@ class _Start:
             self._fail("first_start_ignored", "asd runs as {}".format(" ".join(arguments)))
 
     def _answers(self) -> bool:
-        asd = Asd(self.tree)
-        connection = InfoConnection(asd.address, asd.port)
+        connection = Asd(self.tree).first_route.connection()
         try:
             connection.open(ASK_S)
             connection.ask("build", ASK_S)

@@ -54,10 +54,10 @@ def run(tree: Tree, parameters: Dict[str, str]) -> Dict[str, Any]:
         connection.close()
     request = {
         "token": parameters["Token"],
+        "let_go": parameters["LetGo"],
         "start_at": start_at,
         "end_at": end_at,
-        "address": asd.address,
-        "port": asd.port,
+        "route": asd.route.as_json(),
         "node_id": described["node_id"],
         "work_directory": described["work_directory"],
         "conf_path": asd.conf_path,

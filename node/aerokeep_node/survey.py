@@ -21,6 +21,7 @@ from aerokeep_node.namespaces import (
     list_namespaces,
     read_config,
 )
+from aerokeep_node.refusal import RefusalError
 from aerokeep_node.storage import Storage
 from aerokeep_node.tree import Tree
 from aerokeep_node.unit import Unit
@@ -94,10 +95,11 @@ def _server_problems(asd: Asd, described: Dict[str, Any]) -> List[Dict[str, Any]
     problems = []
     if asd.pid is None:
         problems.append(_problem("asd_not_running", "no process named asd on this host"))
-    if asd.tls_only:
-        problems.append(_problem("tls_only", "the server offers TLS only; this version of Aerokeep speaks plain info"))
-    if described["security_enabled"]:
-        problems.append(_problem("security_enabled", "security is on; this version of Aerokeep can't log in"))
+    elif not described["build"]:
+        try:
+            asd.connect().close()
+        except RefusalError as refusal:
+            problems.append(_problem(refusal.code, refusal.detail))
     if not asd.conf_readable:
         problems.append(_problem("conf_unreadable", f"{asd.conf_path} can't be read"))
     return problems

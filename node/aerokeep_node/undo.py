@@ -7,6 +7,7 @@ from aerokeep_node.asd import Asd
 from aerokeep_node.clock import read_clock
 from aerokeep_node.evidence import Record, namespace_evidence
 from aerokeep_node.freeze import HeldMount
+from aerokeep_node.route import route_of
 from aerokeep_node.run_directory import EVIDENCE, INTENT, RunDirectory
 from aerokeep_node.settings import LOST_WATCH_S, Lift, NamespaceSettings
 
@@ -91,7 +92,7 @@ def recover(run: RunDirectory, asd: Asd) -> Dict[str, Any]:
     record.complain("lease", "the resident was killed while {}; undone from its intent".format(intent.get("state")))
     settings = []
     for name, former in intent.get("former", {}).items():
-        one = NamespaceSettings(intent["address"], intent["port"], name, former)
+        one = NamespaceSettings(route_of(intent["route"]), name, former)
         one.changed = True
         settings.append(one)
         record.namespaces[name] = namespace_evidence(former)

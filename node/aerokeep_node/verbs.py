@@ -51,6 +51,7 @@ VERBS: Dict[str, Verb] = {
                 Parameter("EndAt", _INSTANT, "T1, true time in epoch seconds"),
                 Parameter("Namespaces", _NAMESPACES, "Namespaces to guard"),
                 Parameter("Freeze", _MOUNT_POINTS, "Mount points to freeze, or none"),
+                Parameter("LetGo", f"^(none|{_URL})$", "Where the word to let go early will be, or none"),
             ),
         ),
         Verb(

@@ -10,9 +10,10 @@ from aerokeep_node.clock import monotonic_s
 from aerokeep_node.evidence import Record, namespace_evidence
 from aerokeep_node.flush import LONGEST_SLEEP_S, FlushProof, short_flush
 from aerokeep_node.freeze import HeldMount
-from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError
+from aerokeep_node.info import InfoError, InfoSilenceError
 from aerokeep_node.namespaces import FLUSH_SETTING, Activity, read_activity, transactions_in_progress
 from aerokeep_node.pulse import Pulse, WriteStopEndError
+from aerokeep_node.route import route_of
 from aerokeep_node.run_directory import RunDirectory
 from aerokeep_node.settings import NamespaceSettings, SetCall
 
@@ -21,7 +22,7 @@ SETTLE_S = 0.3
 SAMPLE_S = 0.05
 QUICK_TICK_S = 0.002
 ASK_S = 1.0
-WATCH_S = 0.1
+WATCH_S = 0.05
 WATCH_ASK_S = 0.2
 """A server that does not answer must not keep the lease from ending on time."""
 MOST_NAMED = 5
@@ -34,14 +35,14 @@ class Window:
     """The acts of one write stop, each of which ends with the pulse."""
 
     def __init__(self, run: RunDirectory, request: Dict[str, Any], record: Record, pulse: Pulse) -> None:
-        address, port, former = request["address"], request["port"], request["former"]
+        route, former = route_of(request["route"]), request["former"]
         self.request = request
-        self.settings = [NamespaceSettings(address, port, name, values) for name, values in former.items()]
+        self.settings = [NamespaceSettings(route, name, values) for name, values in former.items()]
         self.mounts: List[HeldMount] = []
         self._run = run
         self._record = record
         self._pulse = pulse
-        self._reader = InfoConnection(address, port)
+        self._reader = route.connection()
         self._flush_ms: Dict[str, int] = {}
         self._shortened_s = 0.0
         self._watched_s = 0.0
@@ -141,14 +142,15 @@ class Window:
             self._record.times["frozen"] = max(instants)
         self._wait(lambda: self._note_synced(syncs))
 
-    def watch_for_writes(self) -> None:
-        """Note until when nothing was written.
+    def watch_for_writes(self, *, last: bool = False) -> None:
+        """Note until when nothing was written; the ``last`` look comes after the word that the cut is over.
 
         The nodes of a cluster are not lifted at the same instant, and writes of the first ones reach replicas on those
         that are still guarded: what counts is that nothing moved until the cut was over.
         """
-        if monotonic_s() - self._watched_s < WATCH_S:
-            return
+        now_s, patience_s = monotonic_s(), self._reader.patience(WATCH_ASK_S)
+        if not last and (now_s - self._watched_s < WATCH_S or now_s + patience_s > self._pulse.end_s):
+            return  # just looked, or an answer could keep the lease from ending in time
         self._watched_s = monotonic_s()
         for name, known in self._record.namespaces.items():
             if known["changed"]:
@@ -156,9 +158,12 @@ class Window:
             asked_at = time.time()
             try:
                 now = read_activity(self._reader, name, WATCH_ASK_S).as_json()
-            except (InfoError, InfoSilenceError) as error:
+            except InfoError as error:
                 self._record.complain("watch", str(error))
                 continue
+            except InfoSilenceError as error:
+                self._record.complain("watch", str(error))
+                return  # it answers for no other namespace either, and letting go must not wait for each
             before = known["before"]
             moved = sorted(key for key in {**before, **now} if now.get(key) != before.get(key))
             known["changed"] = moved[:MOST_NAMED]

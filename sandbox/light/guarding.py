@@ -67,6 +67,8 @@ def stop_writes(host: Host, parameters: Mapping[str, str], view: View | None, cl
         raise NotNowError("barred", why_barred(left_s))
     if host.server is None or view is None:
         raise NotNowError("asd_not_running", "no server answers on this host")
+    if isinstance(former, Stop) and former.run == run and former.lifted_at is not None:
+        raise RefusalError("run_is_over", f"run {run} had its try; a new one needs a run of its own")
     if isinstance(former, Stop) and former.lifted_at is None and former.token != parameters["Token"]:
         raise HeldError("guard_held", f"the write stop of run {former.run} lives on this host")
     offset_s = clock["offset_s"]

@@ -12,6 +12,9 @@ from tests.crash.rows import How, Provocation, Row, Scene, states_of
 from tests.crash.writer import Writer
 
 WRITES_STOPPED = "writes-stopped"
+SECOND_TRY = f"{WRITES_STOPPED}-twice"
+NOT_CUT = Provocation("CutSnapshots", How.ERROR, "ec2.CreateSnapshots")
+"""The first try of the cut comes to nothing; the second one is answered."""
 STOPPING = ("StopWrites", "CutSnapshots", "ResumeWrites", "VerifyPoint", "CommitPoint")
 LATER = timedelta(hours=1)
 
@@ -25,8 +28,9 @@ class Backup:
     def scenes(self) -> tuple[Scene, ...]:
         """Writes are really stopped where that can matter; any failure leads into AbandonPoint."""
         return (
-            Scene("", states_of(self.name, without=("StopWrites", "ResumeWrites", "AbandonPoint"))),
+            Scene("", states_of(self.name, without=("StopWrites", "EndTry", "ResumeWrites", "AbandonPoint"))),
             Scene(WRITES_STOPPED, STOPPING),
+            Scene(SECOND_TRY, ("EndTry", "StopWrites", "CutSnapshots", "ResumeWrites"), (NOT_CUT,)),
             Scene("failed", ("AbandonPoint",), (Provocation("PlanBackup", How.KILLED),)),
             Scene(f"{WRITES_STOPPED}-failed", ("AbandonPoint",), (Provocation("ResumeWrites", How.KILLED),)),
         )

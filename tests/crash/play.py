@@ -192,4 +192,4 @@ class Performance:
 
 def strike_of(journey: str, act: Provocation) -> Strike:
     """What a provocation does."""
-    return Strike(handler_of(journey, act.state), act.how)
+    return Strike(handler_of(journey, act.state), act.how, act.action)

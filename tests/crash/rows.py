@@ -51,6 +51,8 @@ class Provocation:
 
     state: str
     how: How
+    action: str = ""
+    """The call that is struck; empty where the whole state is."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,10 @@ class Strikes:
         if found is None:
             return
         target, work, seen = found
-        if work is not None and (strike := self._due(target, seen, {How.STOPPED, How.KILLED, How.GONE})) is not None:
+        if (
+            work is not None
+            and (strike := self._due(target, work, seen, {How.STOPPED, How.KILLED, How.GONE})) is not None
+        ):
             self._end(strike, target, work)
         elif (how := self._failing(target, work, seen)) is not None:
             raise _fault(call.service, how)
@@ -117,11 +120,11 @@ class Strikes:
         if found is None or not found[2].changes:
             return
         target, work, seen = found
-        if self._due(target, seen, {How.LOST}) is not None:
+        if self._due(target, work, seen, {How.LOST}) is not None:
             raise LostResponseError
         if work is None or call.service in NO_CHANGES:
             return
-        strike = self._due(target, seen, {How.KILLED_MIDWAY, How.TIMED_OUT})
+        strike = self._due(target, work, seen, {How.KILLED_MIDWAY, How.TIMED_OUT})
         if strike is not None:
             end = self._region.fleet.kill_one if strike.how is How.KILLED_MIDWAY else self._region.fleet.time_out
             end(work)
@@ -130,7 +133,7 @@ class Strikes:
     def _answered(self, work: Work) -> bool:
         target = self._target_of(work)
         done = Seen(work.function.handler, "")
-        strike = None if target is None else self._due(target, done, {How.KILLED_LATE, How.TIMED_OUT})
+        strike = None if target is None else self._due(target, work, done, {How.KILLED_LATE, How.TIMED_OUT})
         if strike is not None and strike.how is How.TIMED_OUT:
             self._region.fleet.time_out(work)
         return strike is not None
@@ -171,10 +174,10 @@ class Strikes:
 
     # -- whether it is time
 
-    def _due(self, target: Target, seen: Seen, hows: Collection[How]) -> Strike | None:
+    def _due(self, target: Target, work: Work | None, seen: Seen, hows: Collection[How]) -> Strike | None:
         """The strike that this has run into; it is then over."""
         with self._lock:
-            strike = target.strikes[0] if target.strikes else None
+            strike = _next(target, work)
             if strike is None or strike.how not in hows or not _meant(strike, seen):
                 return None
             strike.struck.set()
@@ -183,7 +186,7 @@ class Strikes:
     def _failing(self, target: Target, work: Work | None, seen: Seen) -> How | None:
         """How the call is to fail: each one of the first work that made it, or the first that was made by a host."""
         with self._lock:
-            strike = target.strikes[0] if target.strikes else None
+            strike = _next(target, work)
             if strike is None or strike.how not in OF_CALLS or not _meant(strike, seen):
                 return None
             if strike.struck.is_set() and (work is None or strike.work is not work):
@@ -191,6 +194,15 @@ class Strikes:
             strike.work = work
             strike.struck.set()
             return strike.how
+
+
+def _next(target: Target, work: Work | None) -> Strike | None:
+    """The strike that is to come; one of calls is over, where others follow, as soon as another Lambda is at work."""
+    head = target.strikes[0] if target.strikes else None
+    if head is not None and len(target.strikes) > 1 and head.work is not None and work not in (None, head.work):
+        target.strikes.pop(0)
+        head = target.strikes[0]
+    return head
 
 
 def _meant(strike: Strike, seen: Seen) -> bool:

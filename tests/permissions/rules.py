@@ -148,7 +148,7 @@ RULES: Mapping[str, Rule] = {
     "s3.ListObjectsV2": _bucket("s3:ListBucket"),
     "s3.ListObjectVersions": _bucket("s3:ListBucketVersions"),
     "s3.ListMultipartUploads": _bucket("s3:ListBucketMultipartUploads"),
-    **{f"dynamodb.{action}": _table(action) for action in ("GetItem", "PutItem", "UpdateItem")},
+    **{f"dynamodb.{action}": _table(action) for action in ("GetItem", "PutItem", "Query", "UpdateItem")},
     "ssm.SendCommand": _send_command,
     "ssm.GetCommandInvocation": _unscoped("ssm:GetCommandInvocation"),
     "ssm.ListCommandInvocations": _unscoped("ssm:ListCommandInvocations"),

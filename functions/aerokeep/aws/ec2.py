@@ -1,23 +1,26 @@
 """EC2: instances by tag, the cut, and the snapshots of a run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError, HTTPClientError
 
 from aerokeep.aws.clients import client
-from aerokeep.aws.errors import code_of, translated
+from aerokeep.aws.errors import code_of, known, translated
 from aerokeep.aws.filters import portions
 from aerokeep.aws.tags import tag_list, tag_map
 from aerokeep.model.cluster import Tag
+from aerokeep.model.errors import AerokeepError
 from aerokeep.model.instance import AttachedVolume, Instance
 from aerokeep.model.plan import NodePlan
 from aerokeep.model.recovery_point import Snapshot, SnapshotState
+from aerokeep.model.run import RunRef
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
     from types_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef, SnapshotTypeDef, VolumeTypeDef
 
+RUN_TAG, TRY_TAG = "aerokeep:run", "aerokeep:try"
 _LIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
 _LOCKED = ("compliance", "governance", "compliance-cooloff")
 """States of a snapshot lock in which it can't be deleted; the fourth one is ``expired``."""
@@ -101,26 +104,59 @@ def _instance(raw: "InstanceTypeDef", volumes: dict[str, AttachedVolume]) -> Ins
 class DoubtfulCutError(Exception):
     """No clear answer came: the set may or may not exist. Look up by tag; never call again blindly."""
 
+    def __init__(self, detail: str, *, answered: bool) -> None:
+        super().__init__(detail)
+        self.answered = answered
+        """AWS said something, such as that it is overloaded."""
+
 
 class RefusedCutError(Exception):
     """AWS said no: there is no set."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
 
 
 class Cutter:
     """CreateSnapshots: one attempt, since it has no ClientToken and a second call makes a second set (aws.md §0.1)."""
 
-    def __init__(self, ec2: "EC2Client") -> None:
-        self._ec2 = ec2
+    def __init__(self, connect: "Callable[[], EC2Client]") -> None:
+        self._connect = connect
+        self._shared = connect()
+        self._lines: list[EC2Client] = []
+        self._line_of: dict[str, EC2Client] = {}
 
     @classmethod
     def from_environment(cls) -> Self:
         """Built once per container."""
-        return cls(client("ec2", attempts=1, read_timeout_s=20))
+        return cls(lambda: client("ec2", attempts=1, read_timeout_s=20))
 
-    def warm(self, instance_id: str) -> None:
-        """Open a connection and sign one call, so that the cut itself waits for neither."""
-        with translated("DescribeInstances"):
-            self._ec2.describe_instances(InstanceIds=[instance_id])
+    def prepare(self, instance_ids: Iterable[str], *, may_go_on: Callable[[], bool]) -> None:
+        """Give each instance a line of its own, while there is time; the others share one.
+
+        A pool can't be warmed for certain: a connection that answers quickly is taken for the next call too, and at the
+        cut, when all are needed at once, the others would still have to be opened.
+        """
+        self._line_of = {}
+        for number, instance_id in enumerate(instance_ids):
+            if number == len(self._lines):
+                if not may_go_on():
+                    break
+                self._lines.append(self._connect())
+            self._line_of[instance_id] = self._lines[number]
+
+    def warm(self, instance_id: str) -> str | None:
+        """Open the instance's line and sign one call, so that the cut waits for neither → why it failed, or None."""
+        try:
+            with known(), translated("DescribeInstances"):
+                self._line(instance_id).describe_instances(InstanceIds=[instance_id])
+        except AerokeepError as error:
+            return str(error)
+        return None
+
+    def _line(self, instance_id: str) -> "EC2Client":
+        return self._line_of.get(instance_id, self._shared)
 
     def cut(self, node: NodePlan, *, tags: Mapping[str, str]) -> dict[str, str]:
         """Cut all planned volumes of one instance at one instant → volume id → snapshot id.
@@ -131,7 +167,7 @@ class Cutter:
 
         """
         try:
-            reply = self._ec2.create_snapshots(
+            reply = self._line(node.instance_id).create_snapshots(
                 InstanceSpecification={
                     "InstanceId": node.instance_id,
                     "ExcludeBootVolume": node.exclude_boot,
@@ -143,10 +179,10 @@ class Cutter:
         except ClientError as error:
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
             if status >= 500:  # noqa: PLR2004 - HTTP: the server does not know either
-                raise DoubtfulCutError(f"{code_of(error)}: {error}") from error
-            raise RefusedCutError(f"{code_of(error)}: {error}") from error
+                raise DoubtfulCutError(f"{code_of(error)}: {error}", answered=True) from error
+            raise RefusedCutError(code_of(error), str(error)) from error
         except HTTPClientError as error:
-            raise DoubtfulCutError(str(error)) from error
+            raise DoubtfulCutError(str(error), answered=False) from error
         return {str(s["VolumeId"]): str(s["SnapshotId"]) for s in reply["Snapshots"]}
 
 
@@ -163,11 +199,19 @@ class Snapshots:
 
     def of_run(self, run_id: str) -> list[Snapshot]:
         """All snapshots that carry the run's tag; paged, always filtered (a bare Describe has a smaller bucket)."""
-        return self._found("tag:aerokeep:run", [run_id])
+        return self._found({f"tag:{RUN_TAG}": [run_id]})
+
+    def of_try(self, run: RunRef) -> list[Snapshot]:
+        """Those of one try of a run."""
+        return self._found({f"tag:{RUN_TAG}": [run.run_id], f"tag:{TRY_TAG}": [str(run.try_number)]})
+
+    def pending(self) -> list[Snapshot]:
+        """All of the account that are not complete yet: one that was begun lately is among them."""
+        return self._found({"status": ["pending"]})
 
     def of_any_run(self) -> list[Snapshot]:
         """All snapshots that any run has made."""
-        return self._found("tag-key", ["aerokeep:run"])
+        return self._found({"tag-key": ["aerokeep:run"]})
 
     def locked(self) -> set[str]:
         """Which snapshots of this account nobody can delete for now."""
@@ -186,13 +230,13 @@ class Snapshots:
     def described(self, snapshot_ids: Iterable[str]) -> list[Snapshot]:
         """Those of the snapshots that exist, whatever they are tagged with."""
         # A filter, not SnapshotIds: one unknown id would fail the whole call.
-        return [found for portion in portions(snapshot_ids) for found in self._found("snapshot-id", portion)]
+        return [found for portion in portions(snapshot_ids) for found in self._found({"snapshot-id": portion})]
 
-    def _found(self, name: str, values: list[str]) -> list[Snapshot]:
+    def _found(self, filters: Mapping[str, list[str]]) -> list[Snapshot]:
         with translated("DescribeSnapshots"):
             pages = self._ec2.get_paginator("describe_snapshots").paginate(
                 OwnerIds=["self"],
-                Filters=[{"Name": name, "Values": values}],
+                Filters=[{"Name": name, "Values": values} for name, values in filters.items()],
                 PaginationConfig={"PageSize": 200},
             )
             return [_snapshot(raw) for page in pages for raw in page["Snapshots"]]

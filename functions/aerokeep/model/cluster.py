@@ -30,9 +30,9 @@ class WriteStop(Wire):
     lead_s: float = Field(default=60, ge=3, le=LONGEST_LEAD_S)
     """From the command to T0: SSM must have reached every node by half of it."""
     lease_s: float = Field(default=20, ge=3, le=LONGEST_LEASE_S)
-    """From T0 to T1, when every host undoes its own write stop."""
+    """From T0 to T1, when every host undoes its own write stop, at most."""
     budget_s: float = Field(default=10, ge=2, le=LONGEST_LEASE_S)
-    """How long the operator accepts writes to be stopped; measured against it, and a bound on the cut."""
+    """How long the operator accepts writes to be stopped; measured against it, and a bound on the lease for a cut."""
 
     @model_validator(mode="after")
     def _budget_fits_lease(self) -> Self:

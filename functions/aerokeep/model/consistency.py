@@ -35,3 +35,5 @@ class Label(Wire):
     """The namespaces that the label covers."""
     write_stop_s: float | None
     """From the first guard on any node to the last lift on any node; None without a write stop."""
+    tries: int = 1
+    """How many tries of the write stop and the cut were needed; `write_stop_s` is that of the last one."""

@@ -18,6 +18,8 @@ class Times(HostWire):
     """A flush proof covers the writes that had landed before this instant."""
     flushed: float | None = None
     frozen: float | None = None
+    told: float | None = None
+    """When the host heard that it may let go, however it heard; None where the lease ended by itself."""
     thaw_started: float | None = None
     thawed: float | None = None
     lift_started: float | None = None

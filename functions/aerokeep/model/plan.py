@@ -68,6 +68,13 @@ class Window(Wire):
     """The latest instant at which a cut may be requested: T1 less the margin for its answer."""
     end_at: Instant
     """T1: every host undoes its own write stop, whatever happened to the controller."""
+    hold_on_s: float = 0.0
+    """How long hosts are kept holding on after the last answer to a cut: what clocks may be wrong by."""
     go: bool
     """False after a no-go: nothing is stopped, and every host holds a tombstone for the run."""
     no_go_reason: str | None = None
+    """``code: detail``."""
+    notes: tuple[str, ...] = ()
+    """What the operator should know of how it was laid out."""
+    paced: bool = False
+    """Cuts that are made without it are spread from the first: the account's bucket of CreateSnapshots is low."""

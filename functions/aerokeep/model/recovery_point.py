@@ -79,6 +79,19 @@ class PointEntry(Wire):
     consistency: Consistency
 
 
+class FailedTry(Wire):
+    """A try of the write stop and the cut that came to nothing, and was followed by another one."""
+
+    number: int
+    reason: str
+    ended_at: Instant
+    """When its hosts had let go, or were given up, and its snapshots were deleted."""
+    write_stop_s: float | None
+    """From the first guard on any node to the last lift on any node; None where no host had begun."""
+    unheard: dict[str, str]
+    """Instances that did not confirm that they had let go, with the last word from each."""
+
+
 class Manifest(Wire):
     """The commit mark: written last, once, and enough to restore without the catalog."""
 
@@ -94,6 +107,8 @@ class Manifest(Wire):
     last_response: Instant
     plan: BackupPlan
     window: Window | None
+    """Of the try that made the point."""
+    failed_tries: tuple[FailedTry, ...] = ()
     cuts: tuple[NodeCut, ...]
     snapshots: tuple[Snapshot, ...]
     files: tuple[NodeFiles, ...]

@@ -37,6 +37,21 @@ class RunRef(Wire):
     """The lock's fencing number, checked before every mutating call."""
     execution: str
     started_at: Instant
+    try_number: int = 1
+    """Which try of the write stop and the cut this is."""
+
+    @property
+    def stop_id(self) -> str:
+        """What hosts know this try by: they refuse a second write stop under one name."""
+        return self.run_id if self.try_number == 1 else f"{self.run_id}-{self.try_number}"
+
+    def on_try(self, number: int) -> "RunRef":
+        """The same run in another try."""
+        return self.model_copy(update={"try_number": number})
+
+    def of_try(self, name: str) -> str:
+        """The name of a run's object that each try has for itself."""
+        return name if self.try_number == 1 else f"{name}-{self.try_number}"
 
     @property
     def point_id(self) -> str:

@@ -118,10 +118,14 @@ class Asd(HostWire):
     peers: tuple[str, ...] = ()
     migrations_remaining: int = 0
     security_enabled: bool = False
+    logs_in: bool = False
+    """Asked through the host's own asinfo, with the login of its astools.conf: slower than by socket."""
+    tls: bool = False
+    """Has no plain service port."""
     address: str = "127.0.0.1"
     """Where it answers on its host: loopback, if it listens on every address."""
     port: int = 3000
-    """For clients without TLS."""
+    """For clients without TLS; where there is none, the one with."""
     unit: Unit | None = None
     """None on a host without systemd, or whose systemd does not know the server."""
 

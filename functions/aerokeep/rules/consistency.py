@@ -1,12 +1,12 @@
 """Which consistency does the evidence support: intervals in true time, shrunk by what the clocks may be wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from aerokeep.model.consistency import Consistency, Label
 from aerokeep.model.evidence import NodeEvidence
-from aerokeep.model.plan import BackupPlan, NodePlan
-from aerokeep.model.recovery_point import Cut, NodeCut
+from aerokeep.model.plan import BackupPlan, NodePlan, Window
+from aerokeep.model.recovery_point import Cut, FailedTry, NodeCut
 from aerokeep.model.wire import Wire
 
 CONTROLLER_ERROR_S = 0.1
@@ -125,7 +125,7 @@ def judge_consistency(
         controller_error_s: bound on the error of the controller's own clock.
 
     """
-    written = _write_stop_s(evidence.values())
+    written = write_stop_s(evidence.values())
     if not plan.stop_writes or called_off is not None:
         why = (
             f"the write stop was called off: {called_off}"
@@ -150,6 +150,15 @@ def judge_consistency(
         namespaces=plan.namespaces,
         write_stop_s=written,
     )
+
+
+def with_circumstances(label: Label, *, window: Window | None, failed_tries: Sequence[FailedTry]) -> Label:
+    """Say how many tries were needed; and where a label fell short, what else the operator should know of it."""
+    told = () if label.consistency is Consistency.CLUSTER or window is None else window.notes
+    former = (
+        () if label.consistency is Consistency.CLUSTER else tuple(f"try {t.number}: {t.reason}" for t in failed_tries)
+    )
+    return label.model_copy(update={"tries": len(failed_tries) + 1, "reasons": (*label.reasons, *told, *former)})
 
 
 def _missing(plan: BackupPlan, proofs: Mapping[str, Proof | str]) -> Iterator[str]:
@@ -234,8 +243,8 @@ def _against_node(plan: BackupPlan, cut: Cut, evidence: Mapping[str, NodeEvidenc
             yield f"node {node.node_id}: not proven to have run through its cut"
 
 
-def _write_stop_s(evidence: Iterable[NodeEvidence]) -> float | None:
-    """First guard on any node to last lift on any node, each in true time as its clock knows it."""
+def write_stop_s(evidence: Iterable[NodeEvidence]) -> float | None:
+    """From the first guard on any node to the last lift on any node, each in true time as its clock knows it."""
     begins, ends = [], []
     for seen in evidence:
         offset_s = seen.clocks[0].offset_s if seen.clocks else 0.0

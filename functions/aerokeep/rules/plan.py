@@ -25,7 +25,8 @@ REMEDIES = {
 """What to do about a path that a host can't map to an EBS volume; hosts say themselves what is to be done of others."""
 UNUSABLE = {
     "pmem": "keep the namespace on EBS, or export it",
-    "tls_only": "open a plain service port for this host alone",
+    "security_enabled": "give the host a login, or leave the cluster out of clusters.yaml",
+    "tls_unreadable": "let root read ca-file or cert-file, or open a plain service port for this host alone",
     "conf_unreadable": "let root read it: it belongs into the recovery point",
 }
 """What a host finds wrong with the server as a whole, and what to do about it."""
@@ -181,11 +182,6 @@ def _membership(surveys: Mapping[str, Survey]) -> Iterator[Refusal]:
 
 def _node_refusals(config: ClusterConfig, instance: Instance, survey: Survey) -> Iterator[Refusal]:
     where = _name(instance.instance_id, survey)
-    if survey.asd.security_enabled:
-        yield Refusal(
-            code="security_enabled",
-            detail=f"{where} wants a login, which this release can't do yet: leave the cluster out of clusters.yaml",
-        )
     for problem in survey.problems:
         if problem.code in UNUSABLE:
             yield Refusal(code=problem.code, detail=f"{where}: {problem.detail}: {UNUSABLE[problem.code]}")

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from typing import Dict, Optional, Tuple
 
-from aerokeep_node.asd import Asd
+from aerokeep_node.asd import Asd, has_credentials_file
 from aerokeep_node.info import InfoConnection, InfoError, InfoSilenceError, is_security_error, refuse
 from aerokeep_node.namespaces import list_namespaces, read_config
 from aerokeep_node.refusal import NotNowError, RefusalError
@@ -17,7 +17,6 @@ from aerokeep_node.transfer.tools import (
     TOOL_OF,
     can_validate,
     describe_tool,
-    has_credentials_file,
     tool_version,
 )
 from aerokeep_node.transfer.vault import AWS, has_credentials, tool_environment, upload_command
@@ -69,6 +68,8 @@ def _judge_programs(order: Order) -> None:
 
 def _judge_server(tree: Tree, order: Order) -> None:
     asd = Asd(tree)
+    if asd.tls_only:
+        raise RefusalError("tls_only", "the tools are given no certificates: open a plain service port for this host")
     if asd.pid is not None and asd.security_in_conf:
         _judge_credentials_file(tree)
         return

@@ -1,6 +1,5 @@
 """The command lines of asbackup and asrestore, and what this host has of the two."""
 
-import os
 import shutil
 import subprocess
 from typing import Dict, List, Optional
@@ -9,7 +8,6 @@ from aerokeep_node.transfer.keys import ToolKey
 from aerokeep_node.transfer.order import ExportPart, ImportPart, Order
 from aerokeep_node.transfer.tool_output import version_of
 from aerokeep_node.transfer.vault import AWS, tool_environment
-from aerokeep_node.tree import Tree
 
 BACKUP, RESTORE = "asbackup", "asrestore"
 TOOL_OF = {"export": BACKUP, "estimate": BACKUP, "import": RESTORE, "verify": RESTORE}
@@ -101,12 +99,3 @@ def describe_tool(kind: str) -> Optional[Dict[str, str]]:
     """Name the tool of a kind of order, with its version."""
     version = tool_version(TOOL_OF[kind])
     return None if version is None else {"name": TOOL_OF[kind], "version": version}
-
-
-def has_credentials_file(tree: Tree) -> bool:
-    """Whether the tools' own configuration is there and nobody but root can read it."""
-    try:
-        status = os.stat(tree.path("etc/aerospike/astools.conf"))
-    except OSError:
-        return False
-    return not status.st_mode & 0o077 and status.st_uid in (0, os.geteuid())

@@ -103,6 +103,7 @@ class Host:
             "EndAt": f"{start + lease_s:.3f}",
             "Namespaces": "test",
             "Freeze": "none",
+            "LetGo": "none",
         }
         return self.call("stop-writes", program=program, python=python, **{**parameters, **changes})
 

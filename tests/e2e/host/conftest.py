@@ -1,6 +1,8 @@
 """Hosts for tests of the host program."""
 
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.host.a_host import Host
+from tests.e2e.host.a_host import NODE, Host
 from tests.e2e.host.a_service import Service
 from tests.e2e.host.a_store import FileStore
 from tests.e2e.host.a_transfer import TransferHost
@@ -20,6 +22,13 @@ def folder() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="aerokeep-"))
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("node")
+    subprocess.run([sys.executable, str(NODE / "pack.py"), str(target)], check=True, capture_output=True)
+    return target
 
 
 @pytest.fixture

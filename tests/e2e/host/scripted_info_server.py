@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 HEADER = struct.Struct(">Q")
@@ -50,6 +51,10 @@ class ScriptedInfoServer:
         self.before_set: Callable[[str, str, str], str | None] = lambda *_: None
         """May sleep; gives a reply to be sent instead of obeying, "drop" closes the connection."""
         self.answer_always: str | None = None
+        self.instead: Callable[[socket.socket, str], bool] = lambda *_: False
+        """Sends what it likes instead of an answer, and says whether it did."""
+        self.tls: ssl.SSLContext | None = None
+        """Offer TLS alone."""
         self.answers: dict[str, str] = {
             "build": "8.1.2.0",
             "edition": "Aerospike Community Edition",
@@ -65,7 +70,14 @@ class ScriptedInfoServer:
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                server.serve(self.request)
+                if server.tls is None:
+                    server.serve(self.request)
+                    return
+                try:
+                    with server.tls.wrap_socket(self.request, server_side=True) as secured:
+                        server.serve(secured)
+                except OSError:
+                    return
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = True
@@ -89,6 +101,8 @@ class ScriptedInfoServer:
             while True:
                 (head,) = HEADER.unpack(self._exactly(connection, HEADER.size))
                 command = self._exactly(connection, head & LENGTH_MASK).decode().rstrip("\n")
+                if self.instead(connection, command):
+                    continue
                 value = self.answer(command)
                 if value == "drop":
                     return

@@ -2,43 +2,21 @@
 
 import base64
 import gzip
-import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.device_headers import a_header, written
-from tests.e2e.host.a_host import NODE, SMD, Host
+from tests.e2e.host.a_document import run_script, script_of
+from tests.e2e.host.a_host import SMD, Host
 from tests.e2e.host.a_service import Service
 from tests.e2e.host.a_store import FileStore
 from tests.e2e.host.a_transfer import TransferHost
 
-OLD_PYTHONS = [Path("/root/.pyenv/versions/3.7.16/bin/python3.7"), Path("/usr/bin/python3.7")]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("node")
-    subprocess.run([sys.executable, str(NODE / "pack.py"), str(target)], check=True, capture_output=True)
-    return target
-
-
-def script_of(built: Path, verb: str) -> str:
-    document = json.loads((built / "documents" / f"{verb}.json").read_text())
-    return "\n".join(document["mainSteps"][0]["inputs"]["runCommand"])
-
-
-def run_script(host: Host, script: str, **variables: str) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        ["/bin/sh", "-c", script], env={**host.environment, **variables}, capture_output=True, timeout=60, check=False
-    )
-    assert done.stdout.count(b"\n") == 1, done.stderr.decode()
-    return done.returncode, json.loads(done.stdout)
+OLD_PYTHONS = [*Path.home().glob(".pyenv/versions/3.7.*/bin/python3.7"), Path("/usr/bin/python3.7")]
 
 
 def test_a_document_runs_its_verb_from_a_root_only_folder(host: Host, built: Path) -> None:

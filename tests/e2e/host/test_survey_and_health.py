@@ -146,22 +146,6 @@ def test_the_conf_of_a_first_start_is_never_taken_for_the_one_that_stays(host: H
     assert "guard_already_set" in codes(result)
 
 
-def test_a_server_with_security_is_refused_in_clear_words(host: Host) -> None:
-    host.server.answer_always = "ERROR:80:not authenticated"
-    code, result = host.call("survey")
-    assert (code, result["asd"]["security_enabled"]) == (0, True)
-    assert "security_enabled" in codes(result)
-    code, result = host.stop()
-    assert (code, result["error"]["code"]) == (3, "security_enabled")
-
-
-def test_a_server_with_tls_alone_is_refused_in_clear_words(host: Host) -> None:
-    host.conf.write_text(host.conf.read_text().replace(f"port {host.server.port}", "tls-port 4333"))
-    code, result = host.stop()
-    assert (code, result["error"]["code"]) == (3, "tls_only")
-    assert "tls_only" in codes(host.call("survey")[1])
-
-
 def test_two_servers_on_one_host_are_refused(host: Host) -> None:
     (host.root / "proc/4343").mkdir()
     (host.root / "proc/4343/cmdline").write_bytes(b"/usr/bin/asd\0--fgdaemon\0")

@@ -243,6 +243,7 @@ def stop_writes(
         "EndAt": f"{start_at + lease_s:.3f}",
         "Namespaces": ",".join(NAMESPACES),
         "Freeze": freeze,
+        "LetGo": "none",
     }
     return [ended(process) for process in [node.deliver("stop-writes", parameters, path=path) for node in nodes]]
 

@@ -27,6 +27,7 @@ GOOD = {
     "EndAt": "1700000005.123",
     "Namespaces": "test,raw_1",
     "Freeze": "/data,/mnt/aerospike-1",
+    "LetGo": "https://bucket.s3.eu-central-1.amazonaws.com/runs/x?X-Amz-Signature=a%2Fb&X-Amz-Expires=300",
     "Tombstone": "yes",
     "Unmount": "/data",
     "Mode": "normal",

@@ -104,7 +104,7 @@ def test_the_lock_is_free_and_the_catalog_tells_the_point(estate: Estate, taken:
     assert int(entry["snapshots"]) == len(manifest.snapshots)
 
 
-def test_the_snapshots_are_those_of_the_data_volumes_with_all_five_tags(
+def test_the_snapshots_are_those_of_the_data_volumes_with_all_six_tags(
     estate: Estate, taken: Taken, manifest: Manifest
 ) -> None:
     nodes = {instance_id: node.volumes for instance_id, node in taken.cluster.nodes.items()}
@@ -121,6 +121,7 @@ def test_the_snapshots_are_those_of_the_data_volumes_with_all_five_tags(
                 "aerokeep:cluster": NAME,
                 "aerokeep:point": POINT,
                 "aerokeep:run": POINT,
+                "aerokeep:try": "1",
                 "aerokeep:node": cut.node_id,
                 "aerokeep:device": devices.get(volume_id, "/dev/sda1"),
             }
@@ -169,6 +170,7 @@ def test_the_vault_holds_the_point_and_the_objects_of_its_run_and_nothing_else_o
         "protected",
         "inventory",
         "window",
+        "let-go",
         "cut",
         "evidence",
         "label",

@@ -22,7 +22,7 @@ def run(request: RunRef, *, runs: Runs, snapshots: Snapshots, clock: Clock) -> R
     cut = runs.read(request, "cut", Cut)
     deadline_s = runs.read(request, "order", Order).config.snapshot_deadline_s
     return judge_readiness(
-        snapshots.of_run(request.run_id),
+        [snapshot for snapshot in snapshots.of_run(request.run_id) if snapshot.id in cut.snapshot_ids],
         expected=cut.snapshot_ids,
         started_at=cut.last_response,
         deadline=cut.last_response + timedelta(seconds=deadline_s),

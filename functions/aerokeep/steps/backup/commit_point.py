@@ -14,7 +14,8 @@ from aerokeep.steps.backup.acquire_lock import Order
 from aerokeep.steps.backup.discover_cluster import Found
 from aerokeep.steps.backup.verify_point import Members
 from aerokeep.steps.shared.capturing import Captured
-from aerokeep.steps.shared.resuming import Resumed
+from aerokeep.steps.shared.resuming import NOBODY, Resumed
+from aerokeep.steps.shared.tries import former_tries
 from aerokeep.steps.step import Clock, Meter, step
 
 
@@ -62,6 +63,7 @@ def run(
             "nodes": str(len(standing.cuts)),
             "snapshots": str(len(standing.snapshots)),
             "write_stop_s": str(label.write_stop_s),
+            "tries": str(label.tries),
         },
     )
     meter.record(
@@ -79,7 +81,7 @@ def run(
 
 def _manifest(request: RunRef, runs: Runs, points: Points, clock: Clock) -> Manifest:
     plan, cut = runs.read(request, "plan", BackupPlan), runs.read(request, "cut", Cut)
-    evidence = runs.find(request, "evidence", Resumed) or Resumed(evidence={}, let_go=(), unheard={})
+    evidence = runs.find(request, "evidence", Resumed) or NOBODY
     found = runs.read(request, "found", Found)
     files = runs.read(request, "captured", Captured).nodes
     inventory = runs.find(request, "inventory", Inventory)
@@ -93,7 +95,8 @@ def _manifest(request: RunRef, runs: Runs, points: Points, clock: Clock) -> Mani
         first_request=cut.first_request,
         last_response=cut.last_response,
         plan=plan,
-        window=runs.find(request, "window", Window),
+        window=runs.find(request, request.of_try("window"), Window),
+        failed_tries=former_tries(request, runs),
         cuts=cut.nodes,
         snapshots=runs.read(request, "members", Members).snapshots,
         files=files,

@@ -1,18 +1,18 @@
 """State ``ResumeWrites``: end the write stop, bring the evidence home, and say which label it supports."""
 
-from aerokeep.aws.ssm import Hosts
 from aerokeep.aws.vault import Runs
 from aerokeep.model.consistency import Label, Shortfall
 from aerokeep.model.errors import NotReadyError
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.recovery_point import Cut
 from aerokeep.model.run import RunRef
-from aerokeep.rules.consistency import judge_consistency
-from aerokeep.steps.shared.resuming import Resumed, after_the_lease, resume_writes
-from aerokeep.steps.step import Clock, Meter, logger, step
+from aerokeep.rules.consistency import judge_consistency, with_circumstances
+from aerokeep.steps.shared.resuming import NOBODY, Resumer
+from aerokeep.steps.shared.tries import former_tries
+from aerokeep.steps.step import Meter, logger, step
 
 
-def run(request: RunRef, *, runs: Runs, hosts: Hosts, clock: Clock, meter: Meter) -> Label:
+def run(request: RunRef, *, runs: Runs, resumer: Resumer, meter: Meter) -> Label:
     """Let go first, judge after: a label that is too low costs a point, never the cluster its writes.
 
     Raises:
@@ -20,16 +20,15 @@ def run(request: RunRef, *, runs: Runs, hosts: Hosts, clock: Clock, meter: Meter
 
     """
     plan = runs.read(request, "plan", BackupPlan)
-    window = runs.find(request, "window", Window)
-    resumed = Resumed(evidence={}, let_go=(), unheard={})
+    window = runs.find(request, request.of_try("window"), Window)
+    resumed = NOBODY
     if window is not None and window.go:
-        resumed = resume_writes(
-            request, plan, until=after_the_lease(window, now=clock()), hosts=hosts, clock=clock, tombstone=False
-        )
+        resumed = resumer.end(request, plan, window, tombstone=False)
         runs.write(request, "evidence", resumed)
     called_off = window.no_go_reason if window is not None and not window.go else None
     cut = runs.read(request, "cut", Cut)
-    label = judge_consistency(plan, cut=cut, evidence=resumed.evidence, called_off=called_off)
+    judged = judge_consistency(plan, cut=cut, evidence=resumed.evidence, called_off=called_off)
+    label = with_circumstances(judged, window=window, failed_tries=former_tries(request, runs))
     runs.write(request, "label", label)
     if label.write_stop_s is not None:
         ended = sum(told.ended_by == "lease" for told in resumed.evidence.values())

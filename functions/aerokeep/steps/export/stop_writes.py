@@ -1,17 +1,16 @@
 """State ``StopWrites``: for an exact export, schedule the guard on every node; nothing is frozen."""
 
-from aerokeep.aws.catalog import Catalog
-from aerokeep.aws.ssm import Hosts
 from aerokeep.aws.vault import Runs
 from aerokeep.model.consistency import Consistency, Shortfall
 from aerokeep.model.export import ClusterFound, ExportOrder, ExportPlan
 from aerokeep.model.plan import BackupPlan, NodePlan
 from aerokeep.model.run import RunRef
-from aerokeep.steps.shared.stopping import Stop, stop_writes
-from aerokeep.steps.step import Clock, step
+from aerokeep.rules.window import whole_lease
+from aerokeep.steps.shared.stopping import Stop, Stopper
+from aerokeep.steps.step import step
 
 
-def run(request: RunRef, *, runs: Runs, catalog: Catalog, hosts: Hosts, clock: Clock) -> Stop:
+def run(request: RunRef, *, runs: Runs, stopper: Stopper) -> Stop:
     """The jobs are ordered next, long before T0, and wait for it by themselves.
 
     Raises:
@@ -23,7 +22,8 @@ def run(request: RunRef, *, runs: Runs, catalog: Catalog, hosts: Hosts, clock: C
     order = runs.read(request, "order", ExportOrder)
     guard = _guard(runs.read(request, "cluster", ClusterFound), runs.read(request, "plan", ExportPlan))
     runs.write(request, "guard", guard)
-    return stop_writes(request, guard, order.config.write_stop, runs=runs, catalog=catalog, hosts=hosts, clock=clock)
+    settings = order.config.write_stop
+    return stopper.stop(request, guard, whole_lease(settings), lead_s=settings.lead_s, only_try=True)
 
 
 def _guard(found: ClusterFound, plan: ExportPlan) -> BackupPlan:

@@ -1,6 +1,7 @@
 """Give a backup up for good: the one way for its own clean-up and for the guardian."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Self
 
 from aerokeep.aws.catalog import Catalog
@@ -12,11 +13,13 @@ from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.recovery_point import Abandonment, Manifest
 from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Wire
+from aerokeep.rules.second_try import MOST_TRIES
 from aerokeep.steps.shared.releasing import release
-from aerokeep.steps.shared.resuming import after_the_lease, resume_writes
+from aerokeep.steps.shared.resuming import PATIENCE_S, after_the_lease, resume_writes
 from aerokeep.steps.step import Clock, logger
 
 LONGEST_REASON = 1000
+CONFIRM_S = 12
 
 
 class Abandoned(Wire):
@@ -71,20 +74,34 @@ class Abandoner:
         )
 
     def _resume(self, run: RunRef) -> tuple[str, ...]:
-        """A tombstone goes to every node once a stop was intended, also where none is known to have begun."""
-        window, plan = self.runs.find(run, "window", Window), self.runs.find(run, "plan", BackupPlan)
-        if window is None or plan is None:
+        """A tombstone goes to every node once a stop was intended, also where none is known to have begun.
+
+        The lock does not tell in which try a run died: the newest one comes first, since it may still stop writes.
+        """
+        plan = self.runs.find(run, "plan", BackupPlan)
+        if plan is None:
             return ()
+        attempts = [run.on_try(number) for number in range(MOST_TRIES, 0, -1)]
+        windows = [(attempt, self.runs.find(run, attempt.of_try("window"), Window)) for attempt in attempts]
+        begun = [(attempt, window) for attempt, window in windows if window is not None]
+        still: set[str] = set()
+        for place, (attempt, window) in enumerate(begun):
+            # A try that another one followed is over: hosts need only say so.
+            patience_s = CONFIRM_S if place else PATIENCE_S
+            until = after_the_lease(window, now=self.clock(), patience_s=patience_s)
+            still |= self._resume_try(attempt, plan, until)
+        return tuple(sorted(still))
+
+    def _resume_try(self, attempt: RunRef, plan: BackupPlan, until: datetime) -> set[str]:
         try:
-            until = after_the_lease(window, now=self.clock())
-            resumed = resume_writes(run, plan, until=until, hosts=self.hosts, clock=self.clock, tombstone=True)
+            resumed = resume_writes(attempt, plan, until=until, hosts=self.hosts, clock=self.clock, tombstone=True)
         except TransientError:
             raise  # worth another try before anything else is done
         except AerokeepError as error:
             # The leases end the stop by themselves; that the hosts can't be told must not keep the cluster locked.
             logger.exception("hosts could not be told to resume", reason=str(error))
-            return tuple(node.instance_id for node in plan.nodes)
-        return tuple(resumed.unheard)
+            return {node.instance_id for node in plan.nodes}
+        return set(resumed.unheard)
 
     def _delete_snapshots(self, run: RunRef) -> tuple[str, ...]:
         """Only what carries this run's tag: nothing else was made by it."""

@@ -104,7 +104,7 @@ class Capturer:
         commands: list[str] = []
         for told in sorted(set(uploads.values())):
             ids = [i for i, value in uploads.items() if value == told]
-            commands += self._hosts.send("capture", ids, {"Run": request.run_id, "Uploads": told})
+            commands += self._hosts.send("capture", ids, {"Run": request.stop_id, "Uploads": told})
         return Asked(command_ids=tuple(commands), instance_ids=tuple(uploads), asked_at=self._clock())
 
     def _upload(self, request: RunRef, files: Mapping[str, NodeFiles], known: Collection[str]) -> Asked | None:

@@ -1,13 +1,18 @@
 """Resume writes on every node of a plan and bring the evidence home: the one way in which a write stop is ended."""
 
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
 from aerokeep.aws.ssm import CommandState, HostReply, Hosts
+from aerokeep.aws.timings import Timings
 from aerokeep.model.evidence import NodeEvidence
 from aerokeep.model.plan import BackupPlan, Window
 from aerokeep.model.run import RunRef
+from aerokeep.model.timing import Timing
 from aerokeep.model.wire import Wire
+from aerokeep.rules.timing import quiet_after_s
 from aerokeep.steps.step import Clock, logger
 
 POLL_S = 0.5
@@ -27,9 +32,13 @@ class Resumed(Wire):
     """Instances that did not say so, with the last word from each; their lease ends by itself."""
 
 
-def after_the_lease(window: Window, *, now: datetime) -> datetime:
+NOBODY = Resumed(evidence={}, let_go=(), unheard={})
+"""What comes back where no host was told to stop writes."""
+
+
+def after_the_lease(window: Window, *, now: datetime, patience_s: float = PATIENCE_S) -> datetime:
     """Answers are waited for until some time after T1: the hosts have let go by themselves by then."""
-    return max(now, window.end_at) + timedelta(seconds=PATIENCE_S)
+    return max(now, window.end_at) + timedelta(seconds=patience_s)
 
 
 def resume_writes(
@@ -38,7 +47,7 @@ def resume_writes(
     """Tell every host to thaw and lift, and ask again those that are still undoing.
 
     Args:
-        request: the run whose stop is ended.
+        request: the run, in the try whose stop is ended.
         plan: which nodes.
         until: how long answers are waited for.
         hosts: the way to them.
@@ -49,7 +58,7 @@ def resume_writes(
     waiting = {node.instance_id for node in plan.nodes}
     answers: dict[str, HostReply] = {}
     while waiting and clock() < until:
-        parameters = {"Run": request.run_id, "Tombstone": "yes" if tombstone else "no"}
+        parameters = {"Run": request.stop_id, "Tombstone": "yes" if tombstone else "no"}
         commands, reached = hosts.send_where_heard("resume-writes", waiting, parameters)
         # A command may be lost, or stuck behind others on a node: whoever is not heard by then is asked once more.
         replies = _wait(commands, reached, hosts, clock, until=min(until, clock() + timedelta(seconds=ANSWER_S)))
@@ -85,3 +94,26 @@ def _wait(
         if all(reply.state is not CommandState.RUNNING for reply in replies.values()) or clock() >= until:
             return replies
         time.sleep(POLL_S)
+
+
+@dataclass(frozen=True)
+class Resumer:
+    """Ends a scheduled write stop, and keeps what it tells of how long such things take."""
+
+    hosts: Hosts
+    timings: Timings
+    clock: Clock
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Built once per container."""
+        return cls(hosts=Hosts.from_environment(), timings=Timings.from_environment(), clock=Clock.from_environment())
+
+    def end(self, request: RunRef, plan: BackupPlan, window: Window, *, tombstone: bool) -> Resumed:
+        """Wait for every host until some time after its lease has ended; later runs are planned from the evidence."""
+        until = after_the_lease(window, now=self.clock())
+        resumed = resume_writes(request, plan, until=until, hosts=self.hosts, clock=self.clock, tombstone=tombstone)
+        timing = Timing(quiet_s=quiet_after_s(window.start_at, resumed.evidence))
+        if (trouble := self.timings.record(request, timing)) is not None:
+            logger.warning("timing not kept", reason=trouble)
+        return resumed
