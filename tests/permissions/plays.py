@@ -11,12 +11,13 @@ from typing import Any
 from aerokeep.rules.alarms import node_prefix
 
 from sandbox.light.content import Data
-from sandbox.light.launch import NETWORK, LightCluster
+from sandbox.light.launch import LightCluster
 from sandbox.region import ApiCall, ApiError, LostResponseError
 from tests.crash.field import GUARDIAN, Execution, Field
 from tests.crash.journeys import CRASH, WRITE_STOP, done
 from tests.crash.rows import How, handler_of
 from tests.crash.strikes import Strike
+from tests.permissions.leftovers import leave
 
 FIRST_RUN = timedelta(hours=4)
 """So long ago; each further run is due a minute later."""
@@ -119,30 +120,10 @@ def backups(field: Field, name: str) -> None:
 
 def _orphans(runs: Runs) -> None:
     """Snapshots of a run whose lock was released by hand, and what a restore and a replacement have left."""
-    field, name = runs.field, runs.cluster
     runs.scheduled("backup", ("TagSnapshots", How.GONE), **CRASH)
-    field.forget_lock(name)
-    ec2, run = field.region.client("ec2"), f"{name}-restore-{runs.instant():%Y%m%dT%H%M%SZ}"
-    tags = [{"Key": "aerokeep:cluster", "Value": name}, {"Key": "aerokeep:run", "Value": run}]
-    order = {"Bucket": field.outputs["VaultName"], "Key": f"runs/{run}/order.json"}
-    field.region.client("s3").put_object(**order, Body=b"{}")
-    points = field.region.client("s3").list_objects_v2(
-        Bucket=field.outputs["VaultName"], Prefix=f"clusters/{name}/points/"
-    )
-    keys = [entry["Key"].split("/")[3] for entry in points["Contents"] if entry["Key"].endswith("/manifest.json")]
-    manifests = [field.manifest(name, point) for point in keys]
-    snapshot = next(manifest for manifest in manifests if manifest["state"] == "committed")["snapshots"][0]["id"]
-    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
-    ec2.create_volume(
-        AvailabilityZone=zone, SnapshotId=snapshot, TagSpecifications=[{"ResourceType": "volume", "Tags": tags}]
-    )
-    subnets = ec2.describe_subnets(Filters=[{"Name": "cidr-block", "Values": [str(NETWORK)]}])["Subnets"]
-    ec2.create_network_interface(
-        SubnetId=subnets[0]["SubnetId"],
-        PrivateIpAddress=str(NETWORK[-9]),
-        TagSpecifications=[{"ResourceType": "network-interface", "Tags": tags}],
-    )
-    done(field.run(GUARDIAN, f"{name}-report", {"orphans": "report"}))
+    runs.field.forget_lock(runs.cluster)
+    leave(runs.field, runs.cluster, f"{runs.cluster}-restore-{runs.instant():%Y%m%dT%H%M%SZ}")
+    done(runs.field.run(GUARDIAN, f"{runs.cluster}-report", {"orphans": "report"}))
     ended = done(runs.run(GUARDIAN, orphans="delete"))
     kinds = {candidate["kind"] for candidate in ended.output["found"]["doomed"]}
     if kinds != {"snapshot", "volume", "interface"} or ended.output["settled"]["spared"]:

@@ -10,6 +10,7 @@ DESCRIPTIONS = (
     "DescribeImages",
     "DescribeInstanceStatus",
     "DescribeInstances",
+    "DescribeLockedSnapshots",
     "DescribeNetworkInterfaces",
     "DescribeSnapshots",
     "DescribeVolumes",
@@ -110,9 +111,13 @@ def create_snapshots(world: World, params: Params) -> Iterator[Ask]:
     yield from make(world, "CreateSnapshots", "snapshot", specified(params, "snapshot"))
 
 
-def delete_snapshot(world: World, params: Params) -> Iterator[Ask]:
-    """The snapshot."""
-    yield on(world, "DeleteSnapshot", params["SnapshotId"])
+def delete(action: str, parameter: str) -> Rule:
+    """What is deleted."""
+
+    def rule(world: World, params: Params) -> Iterator[Ask]:
+        yield on(world, action, params[parameter])
+
+    return rule
 
 
 def tagging(action: str) -> Rule:
@@ -169,7 +174,9 @@ EC2: Mapping[str, Rule] = {
     "ModifyNetworkInterfaceAttribute": modify_network_interface_attribute,
     "CreateImage": create_image,
     "CreateSnapshots": create_snapshots,
-    "DeleteSnapshot": delete_snapshot,
+    "DeleteSnapshot": delete("DeleteSnapshot", "SnapshotId"),
+    "DeleteVolume": delete("DeleteVolume", "VolumeId"),
+    "DeleteNetworkInterface": delete("DeleteNetworkInterface", "NetworkInterfaceId"),
     "CreateTags": tagging("CreateTags"),
     "DeleteTags": tagging("DeleteTags"),
     "CreateVolume": create_volume,

@@ -36,6 +36,7 @@ def test_the_reason_of_the_last_try_says_that_it_was_the_last() -> None:
         ("asd_not_running", 5, True),
         ("too_late", 3, True),
         ("guard_held", 4, True),
+        ("barred", 5, False),
         ("guard_already_set", 3, False),
         ("not_freezable", 3, False),
         ("bad_parameter", 2, False),

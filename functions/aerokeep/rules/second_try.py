@@ -12,6 +12,8 @@ _HOST_NOT_NOW = 5
 """The host program's exit code for what may go better later."""
 _HOSTS_RECOVER_FROM = frozenset({"too_late", "guard_held"})
 """The command came late; another write stop, which ends by its own lease within a minute, lives there."""
+_BARRED = "barred"
+"""An operator has resumed writes by hand: that is no trouble to be got over."""
 _NEVER = (
     "AccessDenied",
     "AuthFailure",
@@ -51,6 +53,8 @@ class TryVerdict(Wire):
 
 def host_may_recover(code: str | None, exit_code: int) -> bool:
     """Whether a host that refused to arm may do so in a minute; one that did not answer may."""
+    if code == _BARRED:
+        return False
     return code is None or exit_code == _HOST_NOT_NOW or code in _HOSTS_RECOVER_FROM
 
 
