@@ -14,6 +14,8 @@ from aerokeep.model.recovery_point import Manifest
 from tests.crash.field import CDK_OUT, Execution, Field
 from tests.crash.journeys import WRITE_STOP
 
+pytestmark = pytest.mark.sampled
+
 LONG_S = 400
 
 

@@ -20,6 +20,8 @@ from tests.crash.journeys import WRITE_STOP
 from tests.crash.rows import How, handler_of
 from tests.crash.strikes import Strike
 
+pytestmark = pytest.mark.sampled
+
 LONG = {**WRITE_STOP, "lease_s": 60, "budget_s": 60}
 """A lease does not end by itself before a test has looked."""
 SECONDS = iter(range(10, 60))

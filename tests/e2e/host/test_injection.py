@@ -106,6 +106,7 @@ def test_what_other_programs_print_is_never_run(host: Host, canary: Path, attemp
     assert not canary.exists()
 
 
+@pytest.mark.sampled
 @EACH
 def test_files_with_such_names_are_copied_aside_or_left_and_never_run(host: Host, canary: Path, attempt: str) -> None:
     name = spoilt(attempt, canary).replace("/", "_").replace("\n", " ")

@@ -341,6 +341,7 @@ def whole_spec(request: pytest.FixtureRequest, staged: Staged) -> dict[str, Any]
     return spec
 
 
+@pytest.mark.sampled
 def test_stage_killed_at_any_change_can_be_taken_back_or_done_again(
     service: Service, staged: Staged, whole_spec: dict[str, Any]
 ) -> None:
@@ -361,6 +362,7 @@ def test_stage_killed_at_any_change_can_be_taken_back_or_done_again(
     assert 20 < after < 190
 
 
+@pytest.mark.sampled
 def test_back_killed_at_any_change_can_be_called_again(
     service: Service, staged: Staged, whole_spec: dict[str, Any]
 ) -> None:

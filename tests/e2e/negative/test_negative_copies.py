@@ -11,7 +11,7 @@ from sandbox.writer import Writer
 from tests.e2e.negative.three_nodes import FLUSHED_BY_ITSELF_S, ThreeNodes
 from tests.plane_nodes import Cut, arm, resume
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.sampled]
 
 BETWEEN_CUTS_S = 1.0
 """Nodes are never cut at the same instant: here so far apart that a write in between is certain."""

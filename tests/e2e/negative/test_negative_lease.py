@@ -10,7 +10,7 @@ from sandbox.witness.ledger import Entry, Outcome, read
 from tests.e2e.negative.three_nodes import ThreeNodes
 from tests.plane_nodes import LONG_WRITE, Node, arm, eventually, long_write, resume, stop_writes
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.sampled]
 
 GUARD = ("reject-non-xdr-writes", "true")
 

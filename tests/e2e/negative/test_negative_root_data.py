@@ -6,7 +6,7 @@ from sandbox.proof import judge_copies
 from tests.e2e.negative.three_nodes import ThreeNodes
 from tests.plane_nodes import arm, prepare_on_root, resume, stop_writes
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.sampled]
 
 
 def test_data_on_the_root_filesystem_is_never_frozen(root_data_cluster: ThreeNodes) -> None:

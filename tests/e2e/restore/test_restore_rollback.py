@@ -9,6 +9,8 @@ from sandbox.cluster import RAW_DEVICES, Cluster
 from sandbox.demo_estate import CLUSTER, DemoEstate, DemoFailedError
 from sandbox.region import ApiCall
 
+pytestmark = pytest.mark.sampled
+
 RECORDS = 200
 BEFORE, AFTER = 1, 2
 VICTIM = "A2"
