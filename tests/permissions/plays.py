@@ -106,7 +106,6 @@ def backups(field: Field, name: str) -> None:
     runs.scheduled("backup", ("CommitPoint", How.KILLED_LATE), **CRASH)
     runs.scheduled("backup", ("CutSnapshots", How.KILLED))
     runs.scheduled("backup", ("ResumeWrites", How.STOPPED))
-    done(runs.run(GUARDIAN, resume="all"))
     runs.guard()
     runs.scheduled("backup", ("CommitPoint", How.STOPPED), **CRASH)
     runs.guard()
@@ -115,7 +114,12 @@ def backups(field: Field, name: str) -> None:
     done(runs.run("backup", scheduled_time=runs.due))
     with one_cut_put_off(field, instance_id=cluster.members[1].instance_id):
         done(runs.scheduled("backup"))
+    done(runs.run("health"))
     _orphans(runs)
+    # Last: for two minutes after this no write stop begins on these hosts.
+    runs.scheduled("backup", ("ResumeWrites", How.STOPPED))
+    done(runs.run(GUARDIAN, resume="all"))
+    runs.guard()
 
 
 def _orphans(runs: Runs) -> None:
