@@ -10,11 +10,15 @@ from aerokeep_node.info import InfoConnection, pairs_of
 GUARD_SETTINGS = (("reject-non-xdr-writes", "true"), ("allow-nonxdr-writes", "false"))
 """Name and guarding value: since server 5.0, and before it (with the opposite sense)."""
 FLUSH_SETTING = "flush-max-ms"
+MRT_SETTING = ("disable-mrt-writes", "true")
+"""Since server 8.0: what a transaction of several records still writes is the server's own, and passes the guard."""
 _ENGINE = "storage-engine"
 
 _PATH = re.compile(r"^storage-engine\.(device|file)(?:\[(\d+)\])?(\.shadow)?$")
 _QUEUE = re.compile(r"^storage-engine\.(?:device|file|stripe)\[\d+\]\.(?:backing_|shadow_)?write_q$")
 _DEVICE_WRITES = re.compile(r"^storage-engine\.(?:device|file|stripe)\[\d+\]\.(writes|partial_writes)$")
+_UNFINISHED = frozenset({"mrt_provisionals", "mrt_monitors_active"})
+"""Transactions over several records that have yet to be rolled forward or back, each with a write."""
 # Every way in which a record can be written on this node; failures write nothing.
 _WRITES = re.compile(
     r"^(?:xdr_)?(?:client|from_proxy|batch_sub|from_proxy_batch_sub|ops_sub|udf_sub)_"
@@ -60,6 +64,17 @@ class NamespaceConfig:
     def guard(self) -> Optional[Tuple[str, str]]:
         """Give name and guarding value of this server's guard; None where it has none."""
         return next(((name, on) for name, on in GUARD_SETTINGS if self.get(name) is not None), None)
+
+    @property
+    def mrt_guard(self) -> Optional[Tuple[str, str]]:
+        """Give what keeps transactions over several records from going on; only strong consistency has any."""
+        return MRT_SETTING if self.flag("strong-consistency") and self.get(MRT_SETTING[0]) is not None else None
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody's writes are let in now, transactions over several records included."""
+        mrt = self.mrt_guard
+        return self.guarded and (mrt is None or self.get(mrt[0]) == mrt[1])
 
     @property
     def guarded(self) -> bool:
@@ -150,7 +165,7 @@ def activity_of(statistics: Dict[str, str]) -> Activity:
         if device:
             total = "device_" + device.group(1)
             counters[total] = counters.get(total, 0) + int(value)
-        elif _QUEUE.match(key):
+        elif _QUEUE.match(key) or key in _UNFINISHED:
             queued += int(value)
         elif _WRITES.search(key):
             counters[key] = int(value)

@@ -86,7 +86,7 @@ class Window:
     def guard(self) -> None:
         """Reject client writes in every namespace, and read back that it is so."""
         self._record.stamp("guard_sent")
-        calls = [one.send(*self.request["guards"][one.name]) for one in self.settings]
+        calls = [one.send(*guard) for one in self.settings for guard in self.request["guards"][one.name]]
         self._await(calls, until_s=self._proof_deadline_s())
         for call in calls:
             if call.state != "ok":
@@ -202,7 +202,7 @@ class Window:
 
     def _all_guarded(self) -> bool:
         configs = [one.read() for one in self.settings]
-        return all(config is not None and config.guarded for config in configs)
+        return all(config is not None and config.closed for config in configs)
 
     def _ask(self, command: str) -> Optional[str]:
         try:

@@ -251,7 +251,7 @@ class VirtualHost:
             "work_directory": "",
             "conf_path": "",
             "former": {NAMESPACE: dict(FORMER)},
-            "guards": {NAMESPACE: (GUARD, "true")},
+            "guards": {NAMESPACE: [(GUARD, "true")]},
             "freeze": [MOUNT_POINT],
             "files": ["/data/test.dat"],
             "files_of": {MOUNT_POINT: ["/data/test.dat"]},

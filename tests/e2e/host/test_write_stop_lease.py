@@ -127,6 +127,42 @@ def test_a_flush_rhythm_of_never_is_shortened_and_put_back(host: Host) -> None:
     assert host.setting("flush-max-ms") == "0"
 
 
+def test_transactions_over_several_records_are_closed_too_and_waited_for(host: Host) -> None:
+    test = host.server.namespaces["test"]
+    test.settings.update({"strong-consistency": "true", "disable-mrt-writes": "false"})
+    test.statistics.update({"mrt_provisionals": 2, "mrt_monitors_active": 1})
+    host.stop(lead_s=4.0, lease_s=12.0)
+    host.wait_for_state("guarding")
+    time.sleep(1.5)
+    finished_at = time.time()
+    test.statistics.update({"mrt_provisionals": 0, "mrt_monitors_active": 0})
+    host.wait_for_state("holding")
+    evidence = host.resume()["evidence"]
+    assert evidence["guarded_all"]
+    assert evidence["times"]["flushed"] > finished_at
+    assert ("test", "disable-mrt-writes", "true") in {change[1:] for change in host.server.applied}
+    assert host.setting("disable-mrt-writes") == "false"
+    assert host.is_as_before()
+
+
+def test_transactions_that_never_end_give_no_proof(host: Host) -> None:
+    test = host.server.namespaces["test"]
+    test.settings.update({"strong-consistency": "true", "disable-mrt-writes": "false"})
+    test.statistics.update({"mrt_provisionals": 1, "mrt_monitors_active": 1})
+    host.stop(lead_s=4.0, lease_s=3.0)
+    evidence = host.evidence()
+    assert not evidence["namespaces"]["test"]["flushed"]
+    assert host.setting("disable-mrt-writes") == "false"
+    assert host.is_as_before()
+
+
+def test_where_there_are_no_such_transactions_nothing_more_is_changed(host: Host) -> None:
+    host.server.namespaces["test"].settings["disable-mrt-writes"] = "false"
+    host.stop(lead_s=4.0, lease_s=2.0)
+    host.evidence()
+    assert "disable-mrt-writes" not in {setting for _, _, setting, _ in host.server.applied}
+
+
 def test_a_tombstone_keeps_a_late_stop_from_starting(host: Host) -> None:
     assert host.resume(tombstone="yes") == {
         "schema": 1, "verb": "resume-writes", "ok": True, "state": "never_armed", "evidence": None,

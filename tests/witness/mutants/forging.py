@@ -48,8 +48,10 @@ def leave_unguarded(node_id: str = "") -> None:
     def guard(self: Window) -> None:
         request = self.request
         if node_id in ("", request["node_id"]):
-            pairs = {name: pair[0] for name, pair in request["guards"].items()}
-            request["guards"] = {name: (setting, request["former"][name][setting]) for name, setting in pairs.items()}
+            request["guards"] = {
+                name: [(setting, request["former"][name][setting]) for setting, _ in guards]
+                for name, guards in request["guards"].items()
+            }
         honest(self)
 
     Window.guard = guard  # type: ignore[method-assign]  # the same
