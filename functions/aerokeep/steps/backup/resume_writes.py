@@ -31,8 +31,7 @@ def run(request: RunRef, *, runs: Runs, resumer: Resumer, meter: Meter) -> Label
     label = with_circumstances(judged, window=window, failed_tries=former_tries(request, runs))
     runs.write(request, "label", label)
     if label.write_stop_s is not None:
-        ended = sum(told.ended_by == "lease" for told in resumed.evidence.values())
-        meter.record(request.cluster, WriteStopSeconds=label.write_stop_s, LeasesEnded=ended)
+        meter.record(request.cluster, WriteStopSeconds=label.write_stop_s, LeasesEnded=resumed.leases_ended)
     logger.info("consistency judged", label=label.consistency, reasons=label.reasons[:5], seconds=label.write_stop_s)
     if not label.consistency.meets(plan.wanted) and plan.shortfall is Shortfall.ABORT:
         raise NotReadyError(

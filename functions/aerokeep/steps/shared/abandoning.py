@@ -15,8 +15,8 @@ from aerokeep.model.run import RunRef
 from aerokeep.model.wire import Wire
 from aerokeep.rules.second_try import MOST_TRIES
 from aerokeep.steps.shared.releasing import release
-from aerokeep.steps.shared.resuming import PATIENCE_S, after_the_lease, resume_writes
-from aerokeep.steps.step import Clock, logger
+from aerokeep.steps.shared.resuming import PATIENCE_S, Resumed, after_the_lease, resume_writes
+from aerokeep.steps.step import Clock, Meter, logger
 
 LONGEST_REASON = 1000
 CONFIRM_S = 12
@@ -43,6 +43,7 @@ class Abandoner:
     catalog: Catalog
     hosts: Hosts
     snapshots: Snapshots
+    meter: Meter
     clock: Clock
 
     @classmethod
@@ -54,6 +55,7 @@ class Abandoner:
             catalog=Catalog.from_environment(),
             hosts=Hosts.from_environment(),
             snapshots=Snapshots.from_environment(),
+            meter=Meter.from_environment(),
             clock=Clock.from_environment(),
         )
 
@@ -101,6 +103,9 @@ class Abandoner:
             # The leases end the stop by themselves; that the hosts can't be told must not keep the cluster locked.
             logger.exception("hosts could not be told to resume", reason=str(error))
             return {node.instance_id for node in plan.nodes}
+        if resumed.leases_ended and self.runs.find(attempt, "evidence", Resumed) is None:
+            # ResumeWrites did not come so far as to count them.
+            self.meter.record(attempt.cluster, LeasesEnded=resumed.leases_ended)
         return set(resumed.unheard)
 
     def _delete_snapshots(self, run: RunRef) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from aerokeep.aws.ssm import CommandState, HostReply, Hosts
+from aerokeep.aws.ssm import HostReply, Hosts
 from aerokeep.aws.timings import Timings
 from aerokeep.model.evidence import NodeEvidence
 from aerokeep.model.plan import BackupPlan, Window
@@ -13,9 +13,9 @@ from aerokeep.model.run import RunRef
 from aerokeep.model.timing import Timing
 from aerokeep.model.wire import Wire
 from aerokeep.rules.timing import quiet_after_s
+from aerokeep.steps.shared.listening import listen
 from aerokeep.steps.step import Clock, logger
 
-POLL_S = 0.5
 ASK_AGAIN_S = 2.0
 ANSWER_S = 10
 PATIENCE_S = 30
@@ -30,6 +30,11 @@ class Resumed(Wire):
     """Instances that said that nothing of this run holds them any more."""
     unheard: dict[str, str]
     """Instances that did not say so, with the last word from each; their lease ends by itself."""
+
+    @property
+    def leases_ended(self) -> int:
+        """How many hosts let go by themselves, since nobody had told them in time."""
+        return sum(told.ended_by == "lease" for told in self.evidence.values())
 
 
 NOBODY = Resumed(evidence={}, let_go=(), unheard={})
@@ -61,7 +66,8 @@ def resume_writes(
         parameters = {"Run": request.stop_id, "Tombstone": "yes" if tombstone else "no"}
         commands, reached = hosts.send_where_heard("resume-writes", waiting, parameters)
         # A command may be lost, or stuck behind others on a node: whoever is not heard by then is asked once more.
-        replies = _wait(commands, reached, hosts, clock, until=min(until, clock() + timedelta(seconds=ANSWER_S)))
+        heard_until = min(until, clock() + timedelta(seconds=ANSWER_S))
+        replies = listen(commands, reached, hosts=hosts, clock=clock, until=heard_until)
         answers |= replies
         waiting -= {i for i, reply in replies.items() if reply.body.get("state") in LET_GO}
         if waiting:
@@ -83,17 +89,6 @@ def _last_word(reply: HostReply | None) -> str:
     if reply is None:
         return "not reached through SSM"
     return reply.refusal or str(reply.body.get("state"))
-
-
-def _wait(
-    commands: list[str], instance_ids: set[str], hosts: Hosts, clock: Clock, *, until: datetime
-) -> dict[str, HostReply]:
-    replies: dict[str, HostReply] = {}
-    while True:
-        replies = hosts.replies(commands, instance_ids, known=replies)
-        if all(reply.state is not CommandState.RUNNING for reply in replies.values()) or clock() >= until:
-            return replies
-        time.sleep(POLL_S)
 
 
 @dataclass(frozen=True)
