@@ -12,7 +12,7 @@ from tests.witness.play import Outcome
 from tests.witness.rounds import Player, Task, mutation_rounds_of, rounds_of
 
 RUNS = 60
-LANES = 3
+LANES = 2
 """Clusters of one process: they mostly wait."""
 
 

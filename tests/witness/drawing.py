@@ -11,7 +11,7 @@ from sandbox.faults import Plan
 
 NODES = 3
 SHARES = {"quick": 0.8, "aws": 0.16, "tail": 0.04}
-LEADS_S = {"quick": 10.0, "aws": 26.0, "tail": 46.0}
+LEADS_S = {"quick": 12.0, "aws": 26.0, "tail": 46.0}
 """Twice what SSM may take until a command has reached its node, and a little."""
 STORAGES: Mapping[str, tuple[str, ...]] = {"file": NAMESPACES[:1], "raw": NAMESPACES[1:], "both": NAMESPACES}
 TWO_FAULTS = 0.25
