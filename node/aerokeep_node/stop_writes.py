@@ -128,7 +128,8 @@ def _judge_freeze(freeze: List[str], configs: List[NamespaceConfig], storage: St
     """Sort the namespaces' files into those below a freeze and those to be written back; refuse what is unsafe."""
     files_of: Dict[str, List[str]] = {mount_point: [] for mount_point in freeze}
     to_sync = []
-    files = [path.path for config in configs for path in config.persistence_set if path.kind == "file"]
+    saved = [path for config in configs for path in config.persistence_set]
+    files = [path.path for path in saved if path.kind == "file"]
     for path in files:
         mount = storage.mount_of(path)
         if mount is not None and mount.mount_point in files_of:
@@ -144,7 +145,8 @@ def _judge_freeze(freeze: List[str], configs: List[NamespaceConfig], storage: St
             raise RefusalError("not_freezable", f"{mount_point}: {reason}")
         if not files_of[mount_point]:
             raise RefusalError("not_freezable", f"{mount_point} holds no file of these namespaces")
-    return {"freeze": freeze, "files_of": files_of, "files": files, "sync": to_sync}
+    devices = [path.path for path in saved if path.kind != "file"]
+    return {"freeze": freeze, "files_of": files_of, "files": files, "sync": to_sync, "devices": devices}
 
 
 def _arm(directory: RunDirectory, request: Dict[str, Any]) -> Dict[str, Any]:

@@ -10,6 +10,7 @@ from aerokeep_node.clock import monotonic_s
 from aerokeep_node.evidence import Record, namespace_evidence
 from aerokeep_node.flush import LONGEST_SLEEP_S, FlushProof, short_flush
 from aerokeep_node.freeze import HeldMount
+from aerokeep_node.in_flight import writes_in_flight
 from aerokeep_node.info import InfoError, InfoSilenceError
 from aerokeep_node.namespaces import FLUSH_SETTING, Activity, read_activity, transactions_in_progress
 from aerokeep_node.pulse import Pulse, WriteStopEndError
@@ -116,6 +117,7 @@ class Window:
                 raise WriteStopEndError("failure", f"no flush proof in time for {late}")
             self._pulse.tick(SAMPLE_S)
             busy = transactions_in_progress(self._reader, ASK_S)
+            busy += writes_in_flight(self.request["devices"], self._run.tree)
             for name, proof in proofs.items():
                 activities[name] = read_activity(self._reader, name, ASK_S)
                 proof.look(monotonic_s(), activities[name], busy)

@@ -256,6 +256,7 @@ class VirtualHost:
             "files": ["/data/test.dat"],
             "files_of": {MOUNT_POINT: ["/data/test.dat"]},
             "sync": [],
+            "devices": [],
         }
         self.run.write("request.json", request)
         self.resident = lease.Resident(self.run, request)  # type: ignore[arg-type] # a directory in memory

@@ -163,6 +163,21 @@ def test_where_there_are_no_such_transactions_nothing_more_is_changed(host: Host
     assert "disable-mrt-writes" not in {setting for _, _, setting, _ in host.server.applied}
 
 
+def test_a_raw_device_that_stalls_is_waited_for_though_the_server_s_queues_are_empty(host: Host) -> None:
+    host.server.namespaces["test"].settings["storage-engine.device[0]"] = "/dev/xvdz"
+    in_flight = host.root / "sys/class/block/xvdz/inflight"
+    in_flight.parent.mkdir(parents=True)
+    in_flight.write_text("       0        1\n")
+    host.stop(lead_s=4.0, lease_s=12.0)
+    host.wait_for_state("guarding")
+    time.sleep(1.5)
+    completed_at = time.time()
+    in_flight.write_text("       3        0\n")
+    host.wait_for_state("holding")
+    assert host.resume()["evidence"]["times"]["flushed"] > completed_at
+    assert host.is_as_before()
+
+
 def test_a_tombstone_keeps_a_late_stop_from_starting(host: Host) -> None:
     assert host.resume(tombstone="yes") == {
         "schema": 1, "verb": "resume-writes", "ok": True, "state": "never_armed", "evidence": None,
