@@ -12,6 +12,8 @@ GUARD_SETTINGS = (("reject-non-xdr-writes", "true"), ("allow-nonxdr-writes", "fa
 FLUSH_SETTING = "flush-max-ms"
 MRT_SETTING = ("disable-mrt-writes", "true")
 """Since server 8.0: what a transaction of several records still writes is the server's own, and passes the guard."""
+READ_TOUCH_SETTING = ("default-read-touch-ttl-pct", "0")
+"""Since server 8.0. Sets may have their own: such touches show in a counter, and cost the label."""
 _ENGINE = "storage-engine"
 
 _PATH = re.compile(r"^storage-engine\.(device|file)(?:\[(\d+)\])?(\.shadow)?$")
@@ -69,6 +71,16 @@ class NamespaceConfig:
     def mrt_guard(self) -> Optional[Tuple[str, str]]:
         """Give what keeps transactions over several records from going on; only strong consistency has any."""
         return MRT_SETTING if self.flag("strong-consistency") and self.get(MRT_SETTING[0]) is not None else None
+
+    @property
+    def touch_guard(self) -> Optional[Tuple[str, str]]:
+        """Give what keeps reads from prolonging lives, a write that passes the guard; None where they don't."""
+        return READ_TOUCH_SETTING if self.number(READ_TOUCH_SETTING[0]) else None
+
+    @property
+    def changes(self) -> List[Tuple[str, str]]:
+        """Give all that is set to let no write in: what of it is there on this server."""
+        return [change for change in (self.guard, self.mrt_guard, self.touch_guard) if change]
 
     @property
     def closed(self) -> bool:

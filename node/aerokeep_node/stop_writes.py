@@ -62,7 +62,7 @@ def run(tree: Tree, parameters: Dict[str, str]) -> Dict[str, Any]:
         "work_directory": described["work_directory"],
         "conf_path": asd.conf_path,
         "former": {config.name: _former(config) for config in configs},
-        "guards": {config.name: [guard for guard in (config.guard, config.mrt_guard) if guard] for config in configs},
+        "guards": {config.name: config.changes for config in configs},
     }
     freeze = [] if parameters["Freeze"] == NO_FREEZE else sorted(set(parameters["Freeze"].split(",")))
     request.update(_judge_freeze(freeze, configs, Storage(tree)))
@@ -119,7 +119,7 @@ def _judge_namespace(name: str, asd: Asd, connection: InfoConnection) -> Namespa
 
 
 def _former(config: NamespaceConfig) -> Dict[str, str]:
-    changed = [guard[0] for guard in (config.guard, config.mrt_guard) if guard]
+    changed = [name for name, _ in config.changes]
     values = {name: config.get(name) for name in [*changed, FLUSH_SETTING]}
     return {name: value for name, value in values.items() if value is not None}
 
