@@ -80,6 +80,8 @@ def _asd(host: Host, view: View | None) -> Reply:
         "peers": _peers(server, view) if server and view else [],
         "migrations_remaining": _remaining(server, view) if server and view else 0,
         "security_enabled": False,
+        "logs_in": False,
+        "tls": False,
     }
 
 
