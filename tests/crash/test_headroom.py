@@ -1,7 +1,6 @@
 """A cut that the account's bucket does not hold waits for it, or is given up, or is made without a barrier."""
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,24 +10,12 @@ from aerokeep.aws.barriers import Barriers
 from aerokeep.model.barrier import Barrier, Ledger
 from aerokeep.model.recovery_point import Manifest
 
-from tests.crash.field import CDK_OUT, Execution, Field
+from tests.crash.field import Execution, Field
 from tests.crash.journeys import WRITE_STOP
 
 pytestmark = pytest.mark.sampled
 
 LONG_S = 400
-
-
-@pytest.fixture(scope="module")
-def field() -> Iterator[Field]:
-    """A region whose ledger nobody else writes."""
-    if not (CDK_OUT / "manifest.json").exists():
-        pytest.skip("no cdk.out: run `make synth` first")
-    made = Field.open()
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 def announce(field: Field, *barriers: Barrier) -> None:
