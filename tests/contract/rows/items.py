@@ -87,3 +87,39 @@ def _entries(aws: Account) -> None:
 
     assert [put("first"), put("second"), put("first")] == ["", REFUSED, ""]
     assert "Item" not in aws.client("dynamodb").get_item(TableName=name, Key={**LOCK, "sk": {"S": "other"}})
+
+
+@behaviour(
+    "A query gives the items of one partition whose sort key begins so, backwards if wanted; what a filter leaves out "
+    "counts towards a page all the same.",
+    source=f"{API}, Query; developer guide, Query operations",
+    calls=("dynamodb.Query", "dynamodb.PutItem"),
+)
+def _queries(aws: Account) -> None:
+    name, dynamodb = table(aws), aws.client("dynamodb")
+    for number in range(1, 6):
+        state = "committed" if number % 2 else "abandoned"
+        dynamodb.put_item(TableName=name, Item={**LOCK, "sk": {"S": f"point#{number}"}, "state": {"S": state}})
+    dynamodb.put_item(TableName=name, Item={**LOCK, "sk": {"S": "timing#1"}})
+    dynamodb.put_item(TableName=name, Item={"pk": {"S": "cluster#other"}, "sk": {"S": "point#9"}})
+    asked: dict[str, Any] = {
+        "TableName": name,
+        "KeyConditionExpression": "pk = :pk AND begins_with(sk, :point)",
+        "ExpressionAttributeValues": {":pk": LOCK["pk"], ":point": {"S": "point#"}},
+        "ScanIndexForward": False,
+    }
+    assert _keys(dynamodb.query(**asked)) == ["point#5", "point#4", "point#3", "point#2", "point#1"]
+    assert _keys(dynamodb.query(**asked, Limit=2)) == ["point#5", "point#4"]
+    asked["ExpressionAttributeValues"][":committed"] = {"S": "committed"}
+    pages = dynamodb.get_paginator("query").paginate(
+        **asked,
+        FilterExpression="#state = :committed",
+        ExpressionAttributeNames={"#state": "state"},
+        PaginationConfig={"PageSize": 2},
+    )
+    found = [_keys(page) for page in pages]
+    assert found[:3] == [["point#5"], ["point#3"], ["point#1"]]
+
+
+def _keys(page: dict[str, Any]) -> list[str]:
+    return [item["sk"]["S"] for item in page["Items"]]
