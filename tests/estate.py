@@ -145,6 +145,17 @@ class Estate:
             ExpressionAttributeNames={"#owner": "owner"},
         )
 
+    def forget_timings(self, cluster: str) -> None:
+        """Let the next run be planned as a cluster's first."""
+        dynamodb, table = self.region.client("dynamodb"), self.outputs["CatalogName"]
+        kept = dynamodb.query(
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :timing)",
+            ExpressionAttributeValues={":pk": {"S": f"cluster#{cluster}"}, ":timing": {"S": "timing#"}},
+        )
+        for item in kept["Items"]:
+            dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+
     # -- the vault
 
     def manifest(self, cluster: str, point: str) -> dict[str, Any]:

@@ -156,6 +156,8 @@ def try_mutation(lane: Lane, mutation: Mutation, *, name: str) -> Tried:
     """Play it, again if nothing came of it that could be caught: no false label, or nothing wrong with the point."""
     words = ""
     for number in range(TRIES):
+        # Later cuts are planned from how long this cluster took: what breaks only the timing would be healed by that.
+        lane.site.forget_timings(lane.name)
         with mutation.breaks(lane):
             outcome = play(lane, mutation.run, name=f"{name}-{number}", beside=mutation.beside)
         words = _words(mutation, outcome)
