@@ -50,7 +50,7 @@ class Asd:
     def port(self) -> int:
         """The port for clients without TLS, or where there is none the one with."""
         port = self._service.get("tls-port" if self.tls_only else "port") or ""
-        return int(port) if port.isdigit() else DEFAULT_PORT
+        return int(port) if port.isdecimal() else DEFAULT_PORT
 
     @property
     def tls_only(self) -> bool:
@@ -138,7 +138,7 @@ def asd_processes(tree: Tree) -> List[Tuple[int, List[str]]]:
     """Find every process named asd, each with its arguments."""
     found = []
     for entry in tree.listdir("proc"):
-        if not entry.isdigit():
+        if not entry.isdecimal():
             continue
         arguments = (tree.read("proc", entry, "cmdline") or "").split("\0")
         if os.path.basename(arguments[0]) == "asd":

@@ -148,7 +148,7 @@ def freezers_of(mount_point: str, tree: Tree) -> List[int]:
     """Find processes that were started to freeze a mount point, wrappers of ``fsfreeze`` included."""
     found = []
     for entry in tree.listdir("proc"):
-        if not entry.isdigit():
+        if not entry.isdecimal():
             continue
         arguments = (tree.read("proc", entry, "cmdline") or "").split("\0")
         programs = {os.path.basename(argument) for argument in arguments[:3]}

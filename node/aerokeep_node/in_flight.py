@@ -15,5 +15,5 @@ def writes_in_flight(devices: Iterable[str], tree: Tree) -> int:
     for path in devices:
         told = tree.read("sys", "class", "block", os.path.basename(os.path.realpath(path)), "inflight") or ""
         words = told.split()
-        writes += int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        writes += int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
     return writes

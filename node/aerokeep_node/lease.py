@@ -79,8 +79,8 @@ class Resident:
             "second_line": second_line,
             "memory_locked": memory_locked,
         }
-        self.run.write(ARMED, armed)
         self.let_go.begin(self.pulse.start_s)
+        self.run.write(ARMED, armed)
 
     def live(self) -> None:
         """Go through the window; return when everything is undone and the evidence is written."""
@@ -133,7 +133,6 @@ class Resident:
     def _ended(self, reason: str, detail: str) -> None:
         if reason == "resume":
             self.record.stamp("told")
-            self.window.watch_for_writes(last=True)
         elif self.let_go.trouble is not None:
             self.record.complain("let_go", self.let_go.trouble)
         started = self.record.times["guard_sent"] is not None

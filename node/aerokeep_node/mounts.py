@@ -65,7 +65,7 @@ def parse_mountinfo(text: str) -> List[Mount]:
         if not dash or len(fields) < 6 or len(tail) < 2:  # noqa: PLR2004 - the fields used below
             continue
         major, _, minor = fields[2].partition(":")
-        if not (major.isdigit() and minor.isdigit()):
+        if not (major.isdecimal() and minor.isdecimal()):
             continue
         options = _options(fields[5], tail[2] if len(tail) > 2 else "")  # noqa: PLR2004 - the third one, if there
         found.append(Mount((int(major), int(minor)), unescape(fields[4]), tail[0], unescape(tail[1]), options))

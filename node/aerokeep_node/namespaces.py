@@ -60,7 +60,7 @@ class NamespaceConfig:
     def number(self, setting: str) -> Optional[int]:
         """Give a numeric setting."""
         value = self.get(setting) or ""
-        return int(value) if value.isdigit() else None
+        return int(value) if value.isdecimal() else None
 
     @property
     def guard(self) -> Optional[Tuple[str, str]]:
@@ -171,7 +171,7 @@ def activity_of(statistics: Dict[str, str]) -> Activity:
     counters: Dict[str, int] = {}
     queued = 0
     for key, value in statistics.items():
-        if not value.isdigit():
+        if not value.isdecimal():
             continue
         device = _DEVICE_WRITES.match(key)
         if device:
@@ -187,7 +187,7 @@ def activity_of(statistics: Dict[str, str]) -> Activity:
 def count_of(statistics: Dict[str, str], name: str) -> Optional[int]:
     """Give a count; None where this version does not tell it."""
     value = statistics.get(name, "")
-    return int(value) if value.isdigit() else None
+    return int(value) if value.isdecimal() else None
 
 
 def transactions_in_progress(connection: InfoConnection, timeout_s: float = 3.0) -> int:

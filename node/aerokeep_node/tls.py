@@ -58,7 +58,8 @@ def tls_context(files: TlsFiles) -> ssl.SSLContext:
     else:
         context.load_verify_locations(files.authority)
     if files.key is not None and files.certificate is not None:
-        context.load_cert_chain(files.certificate, files.key)
+        # Where the key wants a password this fails, instead of asking for one on a terminal.
+        context.load_cert_chain(files.certificate, files.key, password="")
     return context
 
 

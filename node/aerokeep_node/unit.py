@@ -79,7 +79,7 @@ class Unit:
     def restarts(self) -> int:
         """How often systemd has started it again by itself since it was started; 0 where that is not told."""
         value = self.call("show", UNIT, "-p", "NRestarts")[1].strip().partition("=")[2]
-        return int(value) if value.isdigit() else 0
+        return int(value) if value.isdecimal() else 0
 
     def mask(self) -> None:
         """Let nothing start it, over reboots, without touching what runs.

@@ -144,14 +144,14 @@ class Window:
             self._record.times["frozen"] = max(instants)
         self._wait(lambda: self._note_synced(syncs))
 
-    def watch_for_writes(self, *, last: bool = False) -> None:
-        """Note until when nothing was written; the ``last`` look comes after the word that the cut is over.
+    def watch_for_writes(self) -> None:
+        """Note until when nothing was written.
 
         The nodes of a cluster are not lifted at the same instant, and writes of the first ones reach replicas on those
         that are still guarded: what counts is that nothing moved until the cut was over.
         """
         now_s, patience_s = monotonic_s(), self._reader.patience(WATCH_ASK_S)
-        if not last and (now_s - self._watched_s < WATCH_S or now_s + patience_s > self._pulse.end_s):
+        if now_s - self._watched_s < WATCH_S or now_s + patience_s > self._pulse.end_s:
             return  # just looked, or an answer could keep the lease from ending in time
         self._watched_s = monotonic_s()
         for name, known in self._record.namespaces.items():
@@ -179,8 +179,11 @@ class Window:
         self._record.guarded_at_end = self._all_guarded()
         for one in self.settings:
             known = self._record.namespaces.setdefault(one.name, namespace_evidence(one.former))
+            asked_at = time.time()
             known["after"] = read_activity(self._reader, one.name, ASK_S).as_json()
             known["unchanged"] = known["flushed"] and known["after"] == known["before"]
+            if known["unchanged"] and not known["changed"]:
+                known["unchanged_until"] = asked_at  # the last look, after the word that the cut is over
         self._record.cluster["after"] = cluster_state(self._reader, ASK_S)
         self._record.smd["after"] = self._ask("smd-info")
 

@@ -110,7 +110,7 @@ def thresholds_after(name: str, smd: SmdFile, cut_at: float) -> List[str]:
     for item in smd.items:
         if item.value is None:
             continue
-        if not item.value.isdigit():
+        if not item.value.isdecimal():
             raise BadSmdError("bad_threshold", f"{item.key}: {item.value[:40]!r}")
         decided_ms = int(item.value) if name == TRUNCATE else item.timestamp
         if decided_ms > cut_ms:

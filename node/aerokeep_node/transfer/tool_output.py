@@ -64,16 +64,16 @@ class BackupReport:
         """
         word, _, rest = line.strip().partition(":")
         fields = [field.strip() for field in rest.split(":")]
-        if word == "PROGRESS" and fields[0].isdigit():
+        if word == "PROGRESS" and fields[0].isdecimal():
             self.percent = min(100, int(fields[0]))
         elif word == "REMAINING":
             self.remaining_s = seconds_of(fields[0])
-        elif word == "ESTIMATE" and fields[-1].isdigit():
+        elif word == "ESTIMATE" and fields[-1].isdecimal():
             self.record_bytes = int(fields[-1])
             self._sampled = True
         elif word == "SUMMARY" and self._sampled:
             self._sampled = False
-        elif word == "SUMMARY" and len(fields) > 3 and all(field.isdigit() for field in fields):  # noqa: PLR2004 - four counts
+        elif word == "SUMMARY" and len(fields) > 3 and all(field.isdecimal() for field in fields):  # noqa: PLR2004 - four counts
             self._written = _summary(fields)
 
     def heed_stderr(self, line: str) -> None:
@@ -109,7 +109,7 @@ class RestoreReport:
         """Take in a line of the machine file; its SUMMARY has a stray blank in it."""
         word, _, rest = line.strip().partition(":")
         fields = [field.strip() for field in rest.split(":")]
-        if word == "SUMMARY" and len(fields) >= len(_RESTORE_FIELDS) and all(field.isdigit() for field in fields):
+        if word == "SUMMARY" and len(fields) >= len(_RESTORE_FIELDS) and all(field.isdecimal() for field in fields):
             self.summary = {name: int(fields[index]) for index, name in enumerate(_RESTORE_FIELDS)}
 
 

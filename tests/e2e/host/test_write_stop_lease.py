@@ -178,6 +178,22 @@ def test_a_raw_device_that_stalls_is_waited_for_though_the_server_s_queues_are_e
     assert host.is_as_before()
 
 
+def test_counters_that_are_no_numbers_cost_evidence_and_not_the_undoing(host: Host) -> None:
+    host.stop(lead_s=4.0, lease_s=20.0)
+    host.wait_for_state("holding")
+    resumed, honest = host.root / "run/aerokeep/r1/resume", host.server.answer
+
+    def answer(command: str) -> str:
+        nonsense = resumed.exists() and command.startswith("namespace/")
+        return "client_write_success=\u00b2" if nonsense else honest(command)
+
+    host.server.answer = answer  # type: ignore[method-assign]
+    evidence = host.resume()["evidence"]
+    assert evidence["ended_by"] == "resume", evidence["errors"]
+    assert not evidence["namespaces"]["test"]["unchanged"]
+    assert host.is_as_before()
+
+
 def test_a_tombstone_keeps_a_late_stop_from_starting(host: Host) -> None:
     assert host.resume(tombstone="yes") == {
         "schema": 1, "verb": "resume-writes", "ok": True, "state": "never_armed", "evidence": None,

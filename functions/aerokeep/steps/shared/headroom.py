@@ -60,8 +60,8 @@ class Headroom:
     def _of_others(self, known: set[str], *, since: datetime) -> list[Barrier]:
         """Each snapshot that was begun lately counts as a call, but for those of cuts that were made known.
 
-        How many calls made them is not told, so this can only be too many. What can't be read is not counted: the
-        bucket is full on most days, and a cut that is refused is tried again.
+        How many calls made them is not told, so it is too many rather than too few; only what is complete already is
+        missed. What can't be read is not counted: the bucket is full on most days, and a refused cut is tried again.
         """
         try:
             pending = self.snapshots.pending()
