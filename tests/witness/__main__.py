@@ -6,7 +6,7 @@ import random
 import sys
 
 from sandbox.dataplane.probe import probe
-from tests.witness.crew import Crew
+from tests.crew import Processes
 from tests.witness.mutations import MUTATIONS, Tried
 from tests.witness.play import Outcome
 from tests.witness.rounds import Player, Task, mutation_rounds_of, rounds_of
@@ -27,9 +27,10 @@ def main(argv: list[str] | None = None) -> int:
     tasks: list[Task] = [*mutation_rounds_of(names, lanes=lanes), *rounds_of(seeds, lanes=lanes)]
     outcomes: list[Outcome] = []
     tried: list[Tried] = []
-    crew = Crew(Player(lanes, given.mode), processes=min(processes, len(tasks)))
+    crew = Processes(Player(lanes, given.mode), processes=min(processes, len(tasks)))
     with crew:
         crew.give(tasks)
+        crew.end()
         for result in crew.results(len(seeds) + len(names)):
             match result:
                 case Outcome():

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tests.witness.crew import Failed, Inbox, words_of
+from tests.crew import Failed, Inbox, words_of
 from tests.witness.drawing import SHARES, draw
 from tests.witness.lane import Lane
 from tests.witness.mutating import mutants_on_hosts

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.crash.conftest import field
 from tests.workflow.backup.conftest import addresses, estate
 from tests.workflow.backup.estate import Estate
 from tests.workflow.guardian.rounds import uncalled_by_events
 
-__all__ = ["addresses", "estate"]
+__all__ = ["addresses", "estate", "field"]
 
 
 @pytest.fixture

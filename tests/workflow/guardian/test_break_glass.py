@@ -12,23 +12,12 @@ import pytest
 
 from sandbox.light.launch import LightCluster
 from sandbox.region import ApiCall, ApiError
-from tests.crash.field import CDK_OUT, Execution, Field
+from tests.crash.field import Execution, Field
 from tests.workflow.region.shapes import eventually
 
 WRITE_STOP = {"lead_s": 8, "lease_s": 50, "budget_s": 45}
 TOKEN = "ab" * 16
 NUMBERS = (f"glass-{number}" for number in count())
-
-
-@pytest.fixture(scope="module")
-def field() -> Iterator[Field]:
-    if not (CDK_OUT / "manifest.json").exists():
-        pytest.skip("no cdk.out: run `make synth` first")
-    made = Field.open()
-    try:
-        yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture

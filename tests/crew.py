@@ -1,4 +1,4 @@
-"""Several sites side by side, each in a process of its own: a region is one process, which keeps one core busy."""
+"""Several regions side by side, each in a process of its own: one keeps one core busy."""
 
 import multiprocessing
 import os
@@ -51,7 +51,7 @@ class Inbox:
         self._results.put(result)
 
 
-class Crew:
+class Processes:
     """Processes that take tasks from one queue."""
 
     def __init__(self, work: Work, *, processes: int) -> None:
@@ -80,9 +80,13 @@ class Crew:
         return all(process.exitcode == 0 for process in self._processes)
 
     def give(self, tasks: Sequence[object]) -> None:
-        """Let these be done, and nothing after them."""
-        for task in [*tasks, *(None for _ in self._processes)]:
+        """Let these be done."""
+        for task in tasks:
             self._tasks.put(task)
+
+    def end(self, takers: int | None = None) -> None:
+        """Let nothing be done after that; told to whoever takes tasks, one in each process unless said otherwise."""
+        self.give([None] * (len(self._processes) if takers is None else takers))
 
     def results(self, count: int) -> Iterator[Any]:
         """So many results, as they come.
