@@ -184,6 +184,15 @@ def test_a_runner_that_only_says_not_now_is_given_up_with_its_own_words() -> Non
     assert given_up.lost == {"i-1": "vault_unreachable: no route"}
 
 
+def test_a_part_whose_runners_were_all_silent_fails_with_what_is_known_of_each() -> None:
+    transfer, runners = begun("test-00"), ("i-1", "i-2", "i-3")
+    for number, _ in enumerate(runners, start=1):
+        transfer = assigned(transfer, *runners)
+        transfer = rules.give_up_silent(transfer, a_policy(runner_silence_s=60), now=at(61 * number))
+    with pytest.raises(NotReadyError, match=r"part_failed: test-00 .*; i-2 was given up: no answer for 60 s; i-3 "):
+        rules.require_hope(transfer, a_policy(tries=3), runners, now=at(200))
+
+
 def test_an_order_that_was_refused_for_good_is_as_if_it_had_never_been_given() -> None:
     transfer = assigned(begun("test-00"))
     refused = rules.refuse(transfer, job_of(transfer))

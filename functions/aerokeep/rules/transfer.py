@@ -190,7 +190,7 @@ def require_hope(transfer: Transfer, policy: ExportPolicy, runners: Sequence[str
     """
     for part in transfer.parts:
         if not part.done and part.runner is None:
-            _require_another_try(part, policy)
+            _require_another_try(part, policy, transfer.lost)
     if transfer.done:
         return
     if now - transfer.begun_at > timedelta(seconds=policy.deadline_s):
@@ -201,8 +201,8 @@ def require_hope(transfer: Transfer, policy: ExportPolicy, runners: Sequence[str
         raise NotReadyError(f"no_runner: every host that could run the tool was given up: {why}")
 
 
-def _require_another_try(part: Tried, policy: ExportPolicy) -> None:
-    error = (part.status.error if part.status else None) or Told(code="job_gone", detail="no job said a word about it")
+def _require_another_try(part: Tried, policy: ExportPolicy, lost: Mapping[str, str]) -> None:
+    error = (part.status.error if part.status else None) or _unheard(lost)
     if error.code in _FINAL:
         kind, remedy = _FINAL[error.code]
         raise kind(f"{error.code}: {part.name}: {error.detail}: {remedy}")
@@ -210,6 +210,12 @@ def _require_another_try(part: Tried, policy: ExportPolicy) -> None:
         raise NotReadyError(
             f"part_failed: {part.name} failed {part.tries} times, at last {error.code}: {part.name}: {error.detail}"
         )
+
+
+def _unheard(lost: Mapping[str, str]) -> Told:
+    """What is said of a part that no job told of: most often its runners were given up, and each had a reason."""
+    given_up = "".join(f"; {runner} was given up: {why}" for runner, why in lost.items())
+    return Told(code="job_gone", detail=f"no job said a word about it{given_up}")
 
 
 def assign(

@@ -16,7 +16,7 @@ from sandbox.demo_estate import CLUSTER, DemoEstate, DemoFailedError
 
 RECORDS = 2_000
 SETS = {"test": "library", "raw": "shelf"}
-POLICY = {"verify": "sizes", "runner_silence_s": 6, "records_per_second": 400, "tries": 3}
+POLICY = {"verify": "sizes", "runner_silence_s": 20, "records_per_second": 400, "tries": 3}
 """Slow enough that something can happen meanwhile."""
 WRITE_STOP = {"lead_s": 10, "lease_s": 20, "budget_s": 16}
 PATIENCE_S = 90.0

@@ -29,9 +29,11 @@ def emptied(exporting: Exporting, exported: str) -> str:
 
 
 def test_a_stopped_import_goes_on_behind_the_last_whole_file(exporting: Exporting, emptied: str) -> None:
+    exporting.use(records_per_second=100)  # a part takes some seconds, of which one look must catch one
     request = {"export": emptied}
     arn = exporting.start("import", **request)
     exporting.wait_for_progress(30, part="test-02")
+    exporting.use(records_per_second=0)
     exporting.estate.region.client("stepfunctions").stop_execution(executionArn=arn, error="Stopped", cause="by hand")
     exporting.wait_for_ends()
     exporting.estate.run("guardian")
