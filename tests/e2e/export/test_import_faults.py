@@ -29,7 +29,7 @@ def emptied(exporting: Exporting, exported: str) -> str:
 
 
 def test_a_stopped_import_goes_on_behind_the_last_whole_file(exporting: Exporting, emptied: str) -> None:
-    exporting.use(records_per_second=100)  # a part takes some seconds, of which one look must catch one
+    exporting.use(records_per_second=100)  # slow enough to be seen in the midst of its last part
     request = {"export": emptied}
     arn = exporting.start("import", **request)
     exporting.wait_for_progress(30, part="test-02")
