@@ -88,6 +88,13 @@ class Starting(Protocol):
         """`cold`: the instance is a new one."""
 
 
+class StoppedError(Exception):
+    """The fleet starts nothing any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the fleet has been stopped")
+
+
 class Fleet:
     """All Lambda instances of a region. Several of one function run at once; each takes one event at a time."""
 
@@ -103,14 +110,21 @@ class Fleet:
         self._folder = folder
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._stopped = False
         self.lose_answer: Callable[[Work], bool] = lambda _work: False
         """Asked when an instance has answered: true, and it has died before anybody could hear it."""
         self.at_start: list[Callable[[Work], None]] = []
         """Told when an instance is about to get its event."""
 
     def start(self) -> None:
-        """Start the process that instances are forked from, once; it warms up while others go on."""
+        """Start the process that instances are forked from, once; it warms up while others go on.
+
+        Raises:
+            StoppedError: the fleet was stopped.
+
+        """
         with self._lock:
+            self._refuse_if_stopped()
             if self._zygote is None:
                 self._start()
 
@@ -127,6 +141,7 @@ class Fleet:
     def stop(self) -> None:
         """Kill every instance and the process they come from; remove their folders. Idempotent."""
         with self._lock:
+            self._stopped = True
             for pid in self._all:
                 _kill(pid)
             for instance in [i for idle in self._idle.values() for i in idle]:
@@ -180,37 +195,39 @@ class Fleet:
         return next((work for work in self.at_work() if work.session == session), None) if session else None
 
     def invoke(self, function: Deployed, event: object) -> Outcome:
-        """Run one event to its end, its timeout, or the death of its process."""
-        instance, work = self._take(function, event)
-        for told in tuple(self.at_start):
-            told(work)
-        written = instance.log_path.stat().st_size
+        """Run one event to its end, its timeout, or the death of its process; nothing is left of one that has died."""
         request_id = str(uuid.uuid4())
-        request = {"event": event, "request_id": request_id, "deadline": time.time() + function.timeout_s}
-        reply: dict[str, Any] | None = None
-        error = ("Runtime.ExitError", "Runtime exited without providing a reason")
-        late = ("Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds")
         try:
-            send(instance.link, request)
-            instance.link.settimeout(function.timeout_s)
-            reply = receive(instance.link)
-        except TimeoutError:
-            error = late
-        except OSError as broken:
-            error = ("Runtime.ExitError", f"Runtime exited: {broken}")
-        if reply is not None and not self.lose_answer(work):
-            self._put_back(function, instance)
-            return Outcome(reply["payload"], failed=not reply["ok"], log=_tail(instance, written))
-        kind, text = late if self._discard(instance) else error
-        payload = json.dumps({"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"})
-        return Outcome(payload, failed=True, log=_tail(instance, written))
+            instance, work = self._take(function, event)
+        except StoppedError as stopped:
+            return _died(request_id, ("Runtime.ExitError", str(stopped)))
+        with ExitStack() as unless_kept:
+            unless_kept.callback(self._discard, instance)
+            for told in tuple(self.at_start):
+                told(work)
+            written = _size(instance.log_path)
+            reply, error = _asked(function, instance, event, request_id)
+            log = _tail(instance.log_path, written)
+            if reply is not None and not self.lose_answer(work):
+                unless_kept.pop_all()
+                self._put_back(function, instance)
+                return Outcome(reply["payload"], failed=not reply["ok"], log=log)
+            return _died(request_id, _late(function) if self._is_late(instance) else error, log)
+
+    def _refuse_if_stopped(self) -> None:
+        if self._stopped:
+            raise StoppedError
 
     def _take(self, function: Deployed, event: object) -> tuple[Instance, Work]:
         with self._lock:
             idle = self._idle.get(function)
             instance = idle.pop() if idle else None
-        self._starting(cold=instance is None)
-        instance = instance or self._fork(function)
+        with ExitStack() as unless_started:
+            if instance:
+                unless_started.callback(self._discard, instance)
+            self._starting(cold=instance is None)
+            instance = instance or self._fork(function)
+            unless_started.pop_all()
         work = Work(function, event, instance.pid, instance.session)
         with self._lock:
             self._at_work[instance.pid] = work
@@ -218,23 +235,25 @@ class Fleet:
 
     def _put_back(self, function: Deployed, instance: Instance) -> None:
         with self._lock:
-            if self._control is not None:
+            if not self._stopped:
                 instance.link.settimeout(None)
                 self._at_work.pop(instance.pid, None)
                 self._idle.setdefault(function, []).append(instance)
                 return
         self._discard(instance)
 
-    def _discard(self, instance: Instance) -> bool:
-        """End an instance for good; → whether its work was ended by `time_out`."""
+    def _discard(self, instance: Instance) -> None:
+        """End an instance for good."""
         _kill(instance.pid)
         instance.link.close()
         with self._lock:
-            late = instance.pid in self._late
             self._late.discard(instance.pid)
             self._at_work.pop(instance.pid, None)
             self._all.discard(instance.pid)
-        return late
+
+    def _is_late(self, instance: Instance) -> bool:
+        with self._lock:
+            return instance.pid in self._late
 
     def _fork(self, function: Deployed) -> Instance:
         self.start()
@@ -266,15 +285,18 @@ class Fleet:
             unless_born.callback(ours.close)
             with theirs, self._lock:
                 if self._control is None:
-                    raise RuntimeError("the fleet has been stopped")
+                    raise StoppedError
                 socket.send_fds(self._control, [json.dumps(spec).encode()], [theirs.fileno()])
             ours.settimeout(INIT_TIMEOUT_S)
             hello = receive(ours)
             if hello is None:
+                with self._lock:
+                    self._refuse_if_stopped()
                 log = Path(spec["log_path"])
                 told = log.read_text() if log.exists() else ""
                 raise RuntimeError(f"no instance of {spec['function_name']} could be started: {told}")
             with self._lock:
+                self._refuse_if_stopped()  # then it has died with the process that it was forked from
                 self._all.add(hello["pid"])
             unless_born.pop_all()
             return ours, int(hello["pid"])
@@ -294,7 +316,39 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _tail(instance: Instance, offset: int) -> str:
-    with instance.log_path.open("rb") as log:
-        log.seek(offset)
-        return log.read().decode(errors="replace")
+def _asked(
+    function: Deployed, instance: Instance, event: object, request_id: str
+) -> tuple[dict[str, Any] | None, tuple[str, str]]:
+    """→ what an instance answers, and how it ended if it answers nothing."""
+    request = {"event": event, "request_id": request_id, "deadline": time.time() + function.timeout_s}
+    try:
+        send(instance.link, request)
+        instance.link.settimeout(function.timeout_s)
+        return receive(instance.link), ("Runtime.ExitError", "Runtime exited without providing a reason")
+    except TimeoutError:
+        return None, _late(function)
+    except OSError as broken:
+        return None, ("Runtime.ExitError", f"Runtime exited: {broken}")
+
+
+def _late(function: Deployed) -> tuple[str, str]:
+    return "Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds"
+
+
+def _died(request_id: str, error: tuple[str, str], log: str = "") -> Outcome:
+    kind, text = error
+    payload = json.dumps({"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"})
+    return Outcome(payload, failed=True, log=log)
+
+
+def _size(log: Path) -> int:
+    with suppress(FileNotFoundError):  # it goes when the fleet stops
+        return log.stat().st_size
+    return 0
+
+
+def _tail(log: Path, offset: int) -> str:
+    with suppress(FileNotFoundError), log.open("rb") as written:
+        written.seek(offset)
+        return written.read().decode(errors="replace")
+    return ""

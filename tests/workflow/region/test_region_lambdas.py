@@ -1,11 +1,17 @@
 """Lambda functions run from their own code and the layer, in processes of their own."""
 
+import json
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
 
 from sandbox.region import ApiCall, Region
-from tests.workflow.region.shapes import a_function, eventually, invoked
+from sandbox.region.lambdas.fleet import Deployed, Fleet, Work
+from tests.workflow.region.shapes import a_function, eventually, invoked, zipped
 
 LOOK = """
 import os, third_party
@@ -132,3 +138,70 @@ def test_who_calls_can_be_told_from_the_credentials(region: Region) -> None:
     assert [(call.service, call.action, call.caller, call.params["MaxResults"]) for call in seen] == [
         ("ec2", "DescribeVolumes", "some-role", 5)
     ]
+
+
+NAP = "import time\nprint('born', flush=True)\nNAP_S\ndef handler(event, context):\n    time.sleep(event)\n"
+
+
+@pytest.fixture
+def fleet(layer: Path, tmp_path: Path) -> Iterator[Fleet]:
+    """Instances without a region."""
+    made = Fleet(layer_dir=layer, folder=tmp_path / "fleet", tag="fleet", starting=lambda *, cold: None)  # noqa: ARG005
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def napping(born_in_s: float = 0.0) -> Deployed:
+    """A function that sleeps as long as its event says, and takes its time to be imported."""
+    return Deployed(
+        name="nap",
+        arn="arn:aws:lambda:eu-central-1:123456789012:function:nap",
+        handler="code.handler",
+        role="tester",
+        timeout_s=60.0,
+        memory_mb=128,
+        log_group="/aws/lambda/nap",
+        code=zipped(NAP.replace("NAP_S", f"time.sleep({born_in_s})")),
+        code_sha256=f"nap-{born_in_s}",
+        environment=(("PATH", "/usr/bin:/bin"),),
+    )
+
+
+def test_whatever_ends_an_invocation_nothing_of_its_instance_is_left(fleet: Fleet) -> None:
+    seen: list[int] = []
+
+    def break_off(work: Work) -> None:
+        seen.append(work.pid)
+        raise RuntimeError("told and failed")
+
+    fleet.at_start.append(break_off)
+    with pytest.raises(RuntimeError, match="told and failed"):
+        fleet.invoke(napping(), 60)
+    assert fleet.at_work() == []
+    assert eventually(lambda: not Path(f"/proc/{seen[0]}").exists())
+    fleet.at_start.clear()
+    assert not fleet.invoke(napping(), 0).failed
+
+
+def test_an_invocation_that_the_fleets_end_overtakes_ends_as_if_its_instance_had_died(fleet: Fleet) -> None:
+    fleet.at_start.append(lambda _: fleet.stop())
+    ended = fleet.invoke(napping(), 60)
+    assert (ended.failed, json.loads(ended.payload)["errorType"]) == (True, "Runtime.ExitError")
+    assert fleet.at_work() == []
+
+
+def test_an_instance_that_is_just_being_born_ends_with_its_fleet(fleet: Fleet) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(fleet.invoke, napping(born_in_s=60.0), 0)
+        assert eventually(lambda: "born" in fleet.logs("nap"))
+        fleet.stop()
+        ended = first.result(timeout=10)
+    assert (ended.failed, "the fleet has been stopped" in ended.payload) == (True, True)
+
+
+def test_a_stopped_fleet_starts_nothing_any_more(fleet: Fleet, tmp_path: Path) -> None:
+    fleet.stop()
+    assert "the fleet has been stopped" in fleet.invoke(napping(), 0).payload
+    assert not (tmp_path / "fleet").exists()
