@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -39,6 +40,13 @@ class FileStore:
         self.content[f"/{sha256}"] = content
         url = f"{self.url}/{sha256}?X-Amz-Signature=secret"
         return {"name": name, "url": url, "sha256": sha256, "size": len(content)}
+
+    def wait_for_looks(self, count: int, within_s: float = 20.0) -> None:
+        """Wait until it was asked so often again."""
+        wanted, until = len(self.asked) + count, time.monotonic() + within_s
+        while len(self.asked) < wanted:
+            assert time.monotonic() < until, f"asked {len(self.asked)} times, not {wanted}"
+            time.sleep(0.02)
 
     def order(self, spec: dict[str, Any]) -> str:
         """Put an order in and give its address."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.told import told_of_executions
 from tests.workflow.backup.estate import CDK_OUT, Estate
 
 STACKS = ("AerokeepStorage", "AerokeepDocuments", "AerokeepWorkflow", "AerokeepTrigger")
@@ -72,12 +73,9 @@ def test_the_failure_rule_watches_our_machines_and_tells_our_topic(estate: Estat
 
 def test_a_failed_execution_is_told_to_the_topic_with_its_error(estate: Estate) -> None:
     topic = estate.outputs["FailuresTopicArn"]
-    before = len(estate.region.topic_messages(topic))
     ended = estate.run(cluster="nobody-knows")
     assert ended.status == "FAILED"
-    told = [json.loads(text)["detail"] for text in estate.region.topic_messages(topic)[before:]]
-    assert [(detail["executionArn"], detail["status"], detail["error"]) for detail in told] == [
-        (ended.arn, "FAILED", "RejectedError")
-    ]
+    told = [detail for detail in told_of_executions(estate.region, topic) if detail["executionArn"] == ended.arn]
+    assert [(detail["status"], detail["error"]) for detail in told] == [("FAILED", "RejectedError")]
     assert "unknown_cluster" in told[0]["cause"]
     assert estate.region.bus.failures == []

@@ -10,6 +10,7 @@ import pytest
 from aerokeep.model.recovery_point import Abandonment
 
 from sandbox.region import ApiCall, ApiError
+from tests.told import told_of_executions
 from tests.workflow.backup.estate import WRITE_STOP, Ended, Estate, point_of
 from tests.workflow.backup.picture import settings
 from tests.workflow.backup.small_cluster import Addresses, SmallCluster, launch_small
@@ -120,18 +121,21 @@ def test_a_dead_journey_that_must_not_be_undone_is_halted_and_paged(uncalled: Es
     uncalled.configure(name)
     hold(uncalled, name, journey=journey)
     topic = uncalled.outputs["FailuresTopicArn"]
-    before = len(uncalled.region.topic_messages(topic))
+
+    def words() -> list[str]:
+        return [message for message in uncalled.region.topic_messages(topic) if f"of cluster {name} " in message]
+
     ended = guardian_round(uncalled, cluster=name)
     assert ended.status == "SUCCEEDED", ended.message
     lock = lock_of(uncalled, name)
     assert (lock["state"], lock["epoch"]) == ("halted", "4")
     assert lock["reason"] == "dead_run: its execution is gone, and nothing was undone"
-    (message,) = uncalled.region.topic_messages(topic)[before:]
+    (message,) = words()
     assert f"The {journey} {name}-restore-20260101T000000Z of cluster {name} ended in the middle" in message
     assert f"start the state machine of {journey} with the same input again" in message
     again = guardian_round(uncalled, cluster=name)
     assert again.output["found"]["halted"] == [lock["run"]]
-    assert len(uncalled.region.topic_messages(topic)) == before + 1
+    assert words() == [message]
     assert lock_of(uncalled, name) == lock
 
 
@@ -239,5 +243,5 @@ def test_an_aborted_backup_calls_the_guardian_by_itself(estate: Estate, cluster:
     assert settings(cluster) == before
     assert estate.snapshots(point) == []
     assert isinstance(estate.outcome(NAME, point), Abandonment)
-    told = [json.loads(text) for text in estate.region.topic_messages(estate.outputs["FailuresTopicArn"])[-1:]]
-    assert told[0]["detail"]["status"] == "ABORTED"
+    told = told_of_executions(estate.region, estate.outputs["FailuresTopicArn"])
+    assert [detail["status"] for detail in told if json.loads(detail["input"])["cluster"] == NAME][-1] == "ABORTED"

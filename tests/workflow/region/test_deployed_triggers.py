@@ -12,6 +12,7 @@ import yaml
 
 from sandbox.light.launch import LightCluster
 from tests.crash.field import CDK_OUT, PACE, Execution, Field
+from tests.told import told_of_executions
 from tests.workflow.region.shapes import eventually
 
 CLUSTER = "demo"
@@ -113,8 +114,7 @@ def test_a_failed_execution_reaches_the_topic(field: Field) -> None:
     assert run.status == "FAILED"
 
     def told() -> list[dict[str, Any]]:
-        messages = [json.loads(text)["detail"] for text in field.region.topic_messages(topic)]
-        return [detail for detail in messages if detail["executionArn"] == run.arn]
+        return [one for one in told_of_executions(field.region, topic) if one["executionArn"] == run.arn]
 
     assert eventually(lambda: bool(told()), within_s=PATIENCE_S)
     assert [(detail["status"], detail["error"]) for detail in told()] == [("FAILED", "RejectedError")]
