@@ -81,7 +81,7 @@ class Pace:
     eni_release_s: float = 0.05
     """From ``terminated`` or DetachNetworkInterface until an ENI is ``available``, or gone."""
     image_pending_s: float = 0.1
-    """From CreateImage until ``available``."""
+    """From CreateImage until ``available``, at least: the image's snapshots must be completed, too."""
     alarm_scale: float = 0.01
     """Periods of alarms are multiplied by this."""
     alarm_tick_s: float = 0.05

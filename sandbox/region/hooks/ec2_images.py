@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RESPONSES = "moto.ec2.responses.amis:AmisResponse."
 AMI = "moto.ec2.models.amis:Ami."
 REGISTERED_GIB = 8
+POLL_S = 0.05
 Moto = Any
 
 
@@ -72,7 +73,7 @@ def _make(region: "Region", response: Moto, instance: Moto, left_out: set[str]) 
     image.mappings = [_mapping(backend, device, blocks[device], snapshot) for device, snapshot in made.items()]
     image.state = "pending"
     backend.amis[image_id] = image
-    region.ec2.clockwork.after(region.pace.image_pending_s, lambda: _ready(image), resource=image_id, state="pending")
+    _settle(region, image, region.pace.image_pending_s)
     return image
 
 
@@ -90,9 +91,17 @@ def _mapping(backend: Moto, device: str, block: Moto, snapshot: Moto) -> dict[st
     return {"DeviceName": device, "Ebs": {key: value for key, value in ebs.items() if value is not None}}
 
 
-def _ready(image: Moto) -> None:
-    if image.state == "pending":
-        image.state = "available"
+def _settle(region: "Region", image: Moto, delay_s: float) -> None:
+    def look() -> None:
+        states = {region.snapshots.state(mapping["Ebs"]["SnapshotId"]) for mapping in image.mappings}
+        if image.state != "pending":
+            return
+        if "pending" in states:
+            _settle(region, image, POLL_S)
+        else:
+            image.state = "failed" if "error" in states else "available"
+
+    region.ec2.clockwork.after(delay_s, look, resource=image.id, state="pending")
 
 
 def _mappings(_region: "Region", _old: Moto) -> Moto:

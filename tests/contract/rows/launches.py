@@ -222,6 +222,27 @@ def _image(aws: Account) -> None:
 
 
 @behaviour(
+    "An image is available no sooner than the snapshots that it names are completed.",
+    source="EC2 user guide, Create an Amazon EBS-backed AMI",
+    calls=("ec2.CreateImage", "ec2.DescribeImages"),
+    hooks=(f"{AMIS}create_image",),
+    pace=Pace(image_pending_s=0.0, snapshot_pending_s=1.0),
+)
+def _image_waits(aws: Account) -> None:
+    node = aws.node()
+    made = ec2(aws).create_image(InstanceId=node.instance_id, Name=f"waits-{node.instance_id}", NoReboot=True)[
+        "ImageId"
+    ]
+    if aws.is_real:
+        aws.later(lambda: ec2(aws).deregister_image(ImageId=made))
+    (found,) = ec2(aws).describe_images(ImageIds=[made])["Images"]
+    assert found["State"] == "pending"
+    assert aws.eventually(lambda: bool(ec2(aws).describe_images(ImageIds=[made])["Images"][0]["State"] == "available"))
+    states = [snapshot(aws, entry["Ebs"]["SnapshotId"])["State"] for entry in found["BlockDeviceMappings"]]
+    assert set(states) == {"completed"}
+
+
+@behaviour(
     "An image tells the size of the volumes that it makes.",
     source="EC2 API reference, DescribeImages",
     calls=("ec2.DescribeImages",),

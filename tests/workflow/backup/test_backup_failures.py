@@ -7,7 +7,7 @@ from aerokeep.model.recovery_point import Abandonment, Manifest
 
 from sandbox.dataplane.plane import TRUE_CLOCK, NodeClock
 from sandbox.region import ApiCall, ApiError, LostResponseError
-from tests.workflow.backup.estate import WRITE_STOP, Estate
+from tests.workflow.backup.estate import PATIENT, Estate
 from tests.workflow.backup.failing_runs import CRASH, After, Case, Players, Run, refuse
 from tests.workflow.backup.small_cluster import Addresses, SmallCluster, launch_small
 
@@ -90,8 +90,6 @@ TOLD = {
     "cut": ("NotReadyError", "cut_failed: "),
     "member": ("CorruptError", "the key can't be used"),
 }
-PATIENT = {**WRITE_STOP, "lead_s": 8}
-"""Several runs share two cores here: hosts get longer to be armed, so that a no-go is never the machine's."""
 PLAYED_BY = {
     **dict.fromkeys(("arm", "cut"), "two"),
     **dict.fromkeys(("lock", "order", "survey", "plan", "resume", "lost cut", "lost manifest", "lost capture"), "one"),

@@ -10,7 +10,7 @@ from aerokeep.model.consistency import Consistency
 from aerokeep.model.recovery_point import Manifest
 
 from sandbox.dataplane.plane import NodeClock
-from tests.workflow.backup.estate import Ended, Estate, point_of, tags_of
+from tests.workflow.backup.estate import PATIENT, Ended, Estate, point_of, tags_of
 from tests.workflow.backup.picture import settings
 from tests.workflow.backup.small_cluster import Addresses, SmallCluster, launch_small
 
@@ -49,7 +49,8 @@ class Taken:
 @pytest.fixture(scope="module")
 def taken(estate: Estate, addresses: Addresses) -> Taken:
     clocks = (NodeClock(error_s=0.004), NodeClock(error_s=0.006))
-    cluster = launch_small(estate.region, estate.plane, addresses, tag=estate.configure(NAME), clocks=clocks)
+    tag = estate.configure(NAME, write_stop=PATIENT)
+    cluster = launch_small(estate.region, estate.plane, addresses, tag=tag, clocks=clocks)
     cluster.wait_ready()
     index = "sindex-create:namespace=test;set=s;bin=n;type=numeric;indexname=by_n"
     assert cluster.ask(cluster.ids[0], index) == "ok"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.region import Node, Region, VolumeSpec
+from sandbox.region import Node, Pace, Region, VolumeSpec
 from tests.workflow.region.ec2_shapes import a_launch, becomes, ec2, instance, refused, subnet_id
 from tests.workflow.region.folder_plane import FolderPlane
 from tests.workflow.region.shapes import eventually
@@ -15,6 +15,7 @@ def node(region: Region) -> Node:
     return region.launch_node("one", "10.77.0.11")
 
 
+@pytest.mark.parametrize("pace", [Pace(stopping_s=0.05, snapshot_pending_s=2.0)])
 def test_an_image_holds_the_root_volume_and_costs_a_reboot_unless_told(
     region: Region, node: Node, plane: FolderPlane
 ) -> None:
@@ -27,7 +28,7 @@ def test_an_image_holds_the_root_volume_and_costs_a_reboot_unless_told(
     assert eventually(lambda: ec2(region).describe_images(ImageIds=[made])["Images"][0]["State"] == "available")
     mapping = ec2(region).describe_images(ImageIds=[made])["Images"][0]["BlockDeviceMappings"][0]
     assert plane.cuts[-1] == (node.instance_id, {node.root_volume_id: mapping["Ebs"]["SnapshotId"]})
-    assert eventually(lambda: region.snapshots.state(mapping["Ebs"]["SnapshotId"]) == "completed")
+    assert region.snapshots.state(mapping["Ebs"]["SnapshotId"]) == "completed"
     launched = a_launch(region, ImageId=made, SubnetId=subnet_id(region, node))["InstanceId"]
     becomes(region, launched, "running")
     root = instance(region, launched)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]

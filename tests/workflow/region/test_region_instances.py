@@ -280,9 +280,10 @@ def test_a_command_on_a_node_that_loses_its_power_is_never_heard_of_again(region
     sent = ssm.send_command(DocumentName="long", InstanceIds=[node.instance_id])["Command"]["CommandId"]
     assert eventually(seen.exists)
     region.power_loss(node.instance_id)
-    process = region.commands.find(sent)[0].invocations[node.instance_id].process
-    assert process is not None
-    kill_group(process)  # as the end of its node does
+    begun = region.commands.find(sent)[0].invocations[node.instance_id]
+    assert eventually(lambda: begun.process is not None)
+    assert begun.process is not None
+    kill_group(begun.process)  # as the end of its node does
 
     def ended() -> bool:
         told = ssm.get_command_invocation(CommandId=sent, InstanceId=node.instance_id)

@@ -68,6 +68,7 @@ def picture(case: Case) -> Json:
         files = {i: None if host is None else dict(host.files) for i, host in hosts.items()}
         servers = {server.node_id: (server.pid, server.conf_path) for server in cluster.servers()}
     ours = [{"Name": "tag:cluster", "Values": [cluster.name]}]
+    living = [*ours, {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
     made = [{"Name": "tag:aerokeep:cluster", "Values": [cluster.name]}]
     return {
         "files": files,
@@ -77,7 +78,7 @@ def picture(case: Case) -> Json:
         "made": case.ec2.describe_volumes(Filters=made)["Volumes"],
         "snapshots": case.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"],
         "interfaces": case.ec2.describe_network_interfaces()["NetworkInterfaces"],
-        "instances": [r["Instances"] for r in case.ec2.describe_instances(Filters=ours)["Reservations"]],
+        "instances": [r["Instances"] for r in case.ec2.describe_instances(Filters=living)["Reservations"]],
     }
 
 
