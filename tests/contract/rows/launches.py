@@ -223,7 +223,7 @@ def _image(aws: Account) -> None:
 
 @behaviour(
     "An image is available no sooner than the snapshots that it names are completed.",
-    source="EC2 user guide, Create an Amazon EBS-backed AMI",
+    source="AWS knowledge center, ebs-snapshot-ec2-ami-creation-slow",
     calls=("ec2.CreateImage", "ec2.DescribeImages"),
     hooks=(f"{AMIS}create_image",),
     pace=Pace(image_pending_s=0.0, snapshot_pending_s=1.0),
