@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from sandbox.region.hooks.hook import Hook
-from sandbox.region.lambdas.fleet import Deployed
+from sandbox.region.lambdas.instance import Deployed
 
 if TYPE_CHECKING:
     from sandbox.region.region import Region

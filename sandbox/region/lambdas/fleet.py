@@ -14,11 +14,12 @@ import time
 import uuid
 import zipfile
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sandbox.region.lambdas.zygote import receive, send
+from sandbox.region.lambdas.instance import EXITED, Deployed, Instance, Outcome, died, timed_out
+from sandbox.region.lambdas.zygote import receive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,42 +28,6 @@ ZYGOTE = Path(__file__).with_name("zygote.py")
 WARM_MODULES = ("boto3", "botocore.config", "pydantic", "aws_lambda_powertools", "aws_lambda_powertools.metrics")
 INIT_TIMEOUT_S = 30.0
 EXECUTION = re.compile(r"arn:aws:states:[a-z0-9-]+:\d+:execution:[A-Za-z0-9_-]+:[A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A function as it is configured right now; instances of another configuration are never reused."""
-
-    name: str
-    arn: str
-    handler: str
-    role: str
-    timeout_s: float
-    memory_mb: int
-    log_group: str
-    code: bytes = field(repr=False)
-    code_sha256: str
-    environment: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What Invoke answers with."""
-
-    payload: str
-    failed: bool
-    log: str
-
-
-@dataclass
-class Instance:
-    """One warm process."""
-
-    pid: int
-    link: socket.socket
-    log_path: Path
-    session: str
-    """The session token of its credentials: no other instance has it."""
 
 
 @dataclass(frozen=True)
@@ -200,19 +165,19 @@ class Fleet:
         try:
             instance, work = self._take(function, event)
         except StoppedError as stopped:
-            return _died(request_id, ("Runtime.ExitError", str(stopped)))
+            return died(request_id, (EXITED, str(stopped)))
         with ExitStack() as unless_kept:
             unless_kept.callback(self._discard, instance)
             for told in tuple(self.at_start):
                 told(work)
-            written = _size(instance.log_path)
-            reply, error = _asked(function, instance, event, request_id)
-            log = _tail(instance.log_path, written)
+            written = instance.log_size()
+            reply, error = instance.ask(function, event, request_id)
+            log = instance.log_from(written)
             if reply is not None and not self.lose_answer(work):
                 unless_kept.pop_all()
                 self._put_back(function, instance)
                 return Outcome(reply["payload"], failed=not reply["ok"], log=log)
-            return _died(request_id, _late(function) if self._is_late(instance) else error, log)
+            return died(request_id, timed_out(function) if self._is_late(instance) else error, log)
 
     def _refuse_if_stopped(self) -> None:
         if self._stopped:
@@ -222,12 +187,8 @@ class Fleet:
         with self._lock:
             idle = self._idle.get(function)
             instance = idle.pop() if idle else None
-        with ExitStack() as unless_started:
-            if instance:
-                unless_started.callback(self._discard, instance)
-            self._starting(cold=instance is None)
-            instance = instance or self._fork(function)
-            unless_started.pop_all()
+        self._starting(cold=instance is None)
+        instance = instance or self._fork(function)
         work = Work(function, event, instance.pid, instance.session)
         with self._lock:
             self._at_work[instance.pid] = work
@@ -314,41 +275,3 @@ class Fleet:
 def _kill(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-def _asked(
-    function: Deployed, instance: Instance, event: object, request_id: str
-) -> tuple[dict[str, Any] | None, tuple[str, str]]:
-    """→ what an instance answers, and how it ended if it answers nothing."""
-    request = {"event": event, "request_id": request_id, "deadline": time.time() + function.timeout_s}
-    try:
-        send(instance.link, request)
-        instance.link.settimeout(function.timeout_s)
-        return receive(instance.link), ("Runtime.ExitError", "Runtime exited without providing a reason")
-    except TimeoutError:
-        return None, _late(function)
-    except OSError as broken:
-        return None, ("Runtime.ExitError", f"Runtime exited: {broken}")
-
-
-def _late(function: Deployed) -> tuple[str, str]:
-    return "Sandbox.Timedout", f"Task timed out after {function.timeout_s:.2f} seconds"
-
-
-def _died(request_id: str, error: tuple[str, str], log: str = "") -> Outcome:
-    kind, text = error
-    payload = json.dumps({"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {text}"})
-    return Outcome(payload, failed=True, log=log)
-
-
-def _size(log: Path) -> int:
-    with suppress(FileNotFoundError):  # it goes when the fleet stops
-        return log.stat().st_size
-    return 0
-
-
-def _tail(log: Path, offset: int) -> str:
-    with suppress(FileNotFoundError), log.open("rb") as written:
-        written.seek(offset)
-        return written.read().decode(errors="replace")
-    return ""

@@ -230,9 +230,8 @@ def _image(aws: Account) -> None:
 )
 def _image_waits(aws: Account) -> None:
     node = aws.node()
-    made = ec2(aws).create_image(InstanceId=node.instance_id, Name=f"waits-{node.instance_id}", NoReboot=True)[
-        "ImageId"
-    ]
+    name = f"contract-waits-{node.instance_id}"
+    made = ec2(aws).create_image(InstanceId=node.instance_id, Name=name, NoReboot=True)["ImageId"]
     if aws.is_real:
         aws.later(lambda: ec2(aws).deregister_image(ImageId=made))
     (found,) = ec2(aws).describe_images(ImageIds=[made])["Images"]

@@ -87,6 +87,7 @@ def test_an_age_that_nobody_tells_becomes_an_alarm_that_starts_no_replacement(sc
     assert [one["TreatMissingData"] for one in found] == ["breaching"]
     topic = scene.field.outputs["FailuresTopicArn"]
     scene.region.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
+    # If nobody has told the age for long enough, the region was faster than the test, and told it of itself.
     assert eventually(lambda: any(alarm in message for message in scene.region.topic_messages(topic)))
     states = scene.region.client("stepfunctions")
     (machine,) = (m for m in states.list_state_machines()["stateMachines"] if m["name"] == "aerokeep-replace-node")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.region import ApiCall, Region
-from sandbox.region.lambdas.fleet import Deployed, Fleet, Work
+from sandbox.region.lambdas.fleet import Fleet, Work
+from sandbox.region.lambdas.instance import Deployed
 from tests.workflow.region.shapes import a_function, eventually, invoked, zipped
 
 LOOK = """
@@ -146,7 +147,11 @@ NAP = "import time\nprint('born', flush=True)\nNAP_S\ndef handler(event, context
 @pytest.fixture
 def fleet(layer: Path, tmp_path: Path) -> Iterator[Fleet]:
     """Instances without a region."""
-    made = Fleet(layer_dir=layer, folder=tmp_path / "fleet", tag="fleet", starting=lambda *, cold: None)  # noqa: ARG005
+
+    def starting(*, cold: bool) -> None:
+        """No time passes, cold or not."""
+
+    made = Fleet(layer_dir=layer, folder=tmp_path / "fleet", tag="fleet", starting=starting)
     try:
         yield made
     finally:
